@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small files beside the ledger in a node's directory: its lock, its identity, its term and
+ * vote.
+ *
+ *   DIR/lock       held (flock) by the one process that uses DIR
+ *   DIR/identity   cluster id, raft id, incarnation, pinned incarnations of the peers
+ *   DIR/vote       term and vote; written before any message of that term leaves
+ *   DIR/ledger/    the LMDB environment
+ *
+ * Each file is versioned and checksummed, and replaced as a whole (write, fdatasync, rename, fsync
+ * of the directory), so that a crash leaves the old or the new one. */
+#ifndef KZ_NODE_FILES_H
+#define KZ_NODE_FILES_H
+
+#include "statemachine/base/status.h"
+#include "statemachine/record/record.h"
+
+#include <stdint.h>
+
+/* Takes DIR's lock (making DIR when CREATE). Errors: KZ_LOCKED (ERROR names the holder's process
+ * id), KZ_IO, KZ_NOT_FOUND. Returns: a descriptor in OUT_LOCK that kz_directory_unlock() closes. */
+enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lock,
+                                 struct kz_error *error);
+void kz_directory_unlock(int lock);
+
+struct kz_pinned_peer {
+    uint64_t id;
+    uint8_t incarnation[KZ_ID_SIZE];
+};
+
+struct kz_identity {
+    uint8_t cluster[KZ_ID_SIZE];
+    uint64_t id; /* raft id, 0: a ledger that belongs to no cluster yet (an import) */
+    uint8_t incarnation[KZ_ID_SIZE];
+    uint8_t peer_count;
+    struct kz_pinned_peer peers[KZ_MEMBERS_MAX];
+};
+
+/* Errors: KZ_NOT_FOUND, KZ_CORRUPT, KZ_NEWER, KZ_IO. */
+enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_identity,
+                                struct kz_error *error);
+enum kz_status kz_identity_write(const char *directory, const struct kz_identity *identity,
+                                 struct kz_error *error);
+
+struct kz_vote {
+    uint64_t term;
+    uint64_t voted_for; /* 0: nobody */
+};
+
+enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote,
+                            struct kz_error *error);
+enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
+                             struct kz_error *error);
+
+#endif

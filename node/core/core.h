@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node without its I/O: events of one loop turn in, an update out. Raft, the state machine,
+ * client requests, reads, the clock's entries, bootstrap. The simulator runs whole clusters of
+ * these.
+ *
+ * Invariants:
+ * 1. The core sees no clock, disk, socket, thread or random source: time, seeds and what was read
+ * are arguments; equal arguments give equal updates.
+ * 2. The runner carries an update out in this order: identity, vote (both durable before the rest),
+ * writes handed to the writer in order, sends, loads, closes.
+ * 3. No answer tells what is not durable on a majority and applied here. */
+#ifndef KZ_CORE_H
+#define KZ_CORE_H
+
+#include "client/wire/frame.h"
+#include "log/batch.h"
+#include "log/log.h"
+#include "log/node_files.h"
+#include "statemachine/rules/machine.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kz_core;
+
+/* A connection, numbered by the runner, never reused. Even: clients; the runner says which by
+ * kz_event. */
+typedef uint64_t kz_link;
+
+enum kz_event_type {
+    KZ_EVENT_PEER_DIALED = 1, /* our connection to PEER stands: we speak on it (say hello first) */
+    KZ_EVENT_PEER_ACCEPTED,   /* a peer's connection to our peer port: it speaks on it */
+    KZ_EVENT_CLIENT_ACCEPTED,
+    KZ_EVENT_FRAME,     /* a frame came on LINK; its checksum is right */
+    KZ_EVENT_BAD_FRAME, /* LINK is out of step (STATUS says how); the core says goodbye and closes
+                           it */
+    KZ_EVENT_DRAINED, /* what was queued for LINK is below the low-water mark again (watchers go on)
+                       */
+    KZ_EVENT_CLOSED,  /* LINK is gone */
+    KZ_EVENT_STORED,  /* all writes up to TICKET are durable */
+    KZ_EVENT_STORE_FAILED, /* the write TICKET failed with STATUS (KZ_NO_SPACE: it is tried again;
+                              else halt) */
+    KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS
+                      */
+    KZ_EVENT_STOP,   /* SIGTERM: hand leadership over, drain, then `stopped` */
+};
+
+struct kz_event {
+    enum kz_event_type type;
+    kz_link link;
+    uint64_t peer; /* PEER_DIALED: the raft id dialed */
+    struct kz_frame frame;
+    uint64_t ticket;
+    enum kz_status status;
+    struct kz_batch *batch; /* LOADED: the core takes the reference over */
+    const uint8_t *results; /* LOADED with results: one byte for each entry of the batch */
+};
+
+struct kz_outgoing {
+    kz_link link;
+    uint8_t *bytes; /* whole frames; malloc'ed; the runner takes it over and frees it */
+    size_t size;
+};
+
+struct kz_write_order {
+    uint64_t ticket; /* grows by one with each write */
+    uint64_t drop_from;
+    struct kz_batch *batch; /* NULL: results alone. Retained for the runner until STORED */
+    uint64_t result_first;
+    uint8_t *results; /* malloc'ed; the runner takes it over and frees it; NULL: none */
+    uint32_t result_count;
+};
+
+struct kz_load_order {
+    uint64_t ticket;
+    uint64_t first;
+    uint32_t count_max;
+    size_t size_max;
+    bool with_results;
+};
+
+enum kz_notice_level { KZ_NOTICE_INFO, KZ_NOTICE_WARNING, KZ_NOTICE_ERROR };
+
+/* A line for the log: an event's name and `key=value` pairs. */
+struct kz_notice {
+    enum kz_notice_level level;
+    char text[256];
+};
+
+struct kz_close_order {
+    kz_link link; /* after what is queued for it was sent */
+};
+
+/* Arrays and what they point to belong to the core until the next step, but for what is said to be
+ * taken over. */
+struct kz_update {
+    const struct kz_identity *identity; /* NULL: unchanged */
+    const struct kz_vote *vote;         /* NULL: unchanged */
+    const struct kz_write_order *writes;
+    uint32_t write_count;
+    const struct kz_outgoing *outgoing; /* at most one for each link */
+    uint32_t outgoing_count;
+    const struct kz_load_order *loads;
+    uint32_t load_count;
+    const struct kz_close_order *closes;
+    uint32_t close_count;
+    const struct kz_notice *notices;
+    uint32_t notice_count;
+    const struct kz_membership_fields
+        *dial;        /* peers to keep a connection to (self among them); NULL: unchanged */
+    uint64_t wake_ms; /* step again at this monotonic time, whatever happens */
+    bool stopped;     /* after STOP: all is drained, the process may end */
+    bool halted;      /* the node can not go on: HALT says what, where, what to do */
+    struct kz_error halt;
+};
+
+struct kz_core_options {
+    uint64_t id;
+    uint8_t cluster[KZ_ID_SIZE];
+    struct kz_member self; /* own addresses */
+    struct kz_membership_fields
+        first; /* --cluster, for the first start; count 0 when the ledger has one */
+    struct kz_identity identity; /* as read from or made for the directory */
+    struct kz_vote vote;
+    struct kz_log
+        *log_summary; /* read once by kz_core_create(): last index, runs, memberships, applied */
+    const struct kz_allocator *allocator;
+    uint64_t seed; /* a random number of this process */
+    uint32_t election_timeout_ms;
+    uint32_t heartbeat_ms;
+    uint32_t refusals_per_minute; /* 100: budget of refused entries for each actor */
+    int64_t accept_time;          /* --accept-time, 0: none */
+    bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
+                        wall-against-monotonic guard is scaled by RATE */
+    uint32_t demo_rate;
+};
+
+/* Errors: KZ_MISMATCH, KZ_CORRUPT, KZ_NO_MEMORY, with a sentence. */
+enum kz_status kz_core_create(const struct kz_core_options *options, struct kz_core **out_core,
+                              struct kz_error *error);
+void kz_core_destroy(struct kz_core *core);
+
+/* One loop turn: COUNT events (0: only time passed) at monotonic NOW_MS and stamping-clock time
+ * WALL_MS (milliseconds since 1970 UTC). One submit at most. After `halted` it must not be called
+ * again. */
+void kz_core_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms,
+                  const struct kz_event *events, uint32_t count, struct kz_update *out_update);
+
+/* For /livez, /readyz, /metrics and tests. */
+struct kz_core_figures {
+    uint8_t role; /* as kz_status_content.role */
+    uint64_t term, leader, last_index, stored_index, commit_index, applied_index;
+    uint64_t elections, submits, proposals, answers, reads, confirm_rounds, refused_without_entry;
+    uint64_t clients, watchers, pending_commands, pending_reads;
+    int64_t ledger_time;
+    bool ready;             /* serves linearizable reads and knows a leader */
+    bool clock_trusted;     /* leader only: a majority agrees on the time */
+    uint64_t replay_target; /* while starting: the index to reach */
+    struct kz_machine_figures machine;
+};
+
+void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_figures);
+const struct kz_machine *kz_core_machine(const struct kz_core *core);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The raft driver: feeds libraft's raft_step() and turns its updates into what the node's core
+ * does: entries to write, messages to send, entries to load, a commit index. The only file family
+ * that includes <raft.h>. No I/O, no clock: time and randomness are arguments.
+ *
+ * Invariants (RELIABILITY.md, "What the driver of libraft must do"):
+ * 1. Messages of a peer reach raft in the order received, and none is malformed: bodies are checked
+ * first.
+ * 2. The commit index given out never falls and is never above what is durable here.
+ * 3. Term and vote come out as `vote` of a step; whoever runs the step makes them durable before it
+ * sends anything of that step.
+ * 4. raft hears of entries as persisted only after kz_driver_stored().
+ * 5. InstallSnapshot is never sent; a start does not walk the log; a follower however far behind is
+ * streamed entries, from the tail cache or by loads. */
+#ifndef KZ_DRIVER_H
+#define KZ_DRIVER_H
+
+#include "client/wire/frame.h"
+#include "log/batch.h"
+#include "log/log.h"
+#include "log/node_files.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kz_driver;
+
+enum kz_driver_role {
+    KZ_FOLLOWER = 0,
+    KZ_CANDIDATE = 1,
+    KZ_LEADER = 2,
+};
+
+/* What a step asks of its runner. The driver calls these while it steps, in the order that they
+ * have to be carried out; the bytes stay valid during the call only. */
+struct kz_driver_sink {
+    void *context;
+    /* Make VOTE durable before any message of this step leaves. */
+    void (*vote)(void *context, const struct kz_vote *vote);
+    /* Drop the stored entries ≥ DROP_FROM (0: none), then append BATCH (its first index is known);
+     * retain it as long as needed. Answered by kz_driver_stored(). */
+    void (*write)(void *context, uint64_t drop_from, struct kz_batch *batch);
+    /* Send the frame of SIZE bytes to PEER (drop it when there is no link: raft sends again). */
+    void (*send)(void *context, uint64_t peer, const uint8_t *frame, size_t size);
+    /* Read entries FIRST … (at most SIZE_MAX bytes) from the log; answered by kz_driver_loaded().
+     */
+    void (*load)(void *context, uint64_t first, uint32_t count_max, size_t size_max);
+};
+
+struct kz_driver_options {
+    uint64_t id;
+    const char *address;          /* own peer address */
+    uint32_t election_timeout_ms; /* 300 by default; random between T and 2T */
+    uint32_t heartbeat_ms;        /* 50 */
+    uint64_t seed;
+    uint64_t cache_bytes; /* of the tail cache, 64 MiB by default */
+    struct kz_driver_sink sink;
+};
+
+/* Where the log stood. MEMBERSHIP is the record of the last membership entry at or below APPLIED
+ * (NULL on a pristine node that waits to be spoken to), MEMBERSHIP_INDEX its index. Later
+ * memberships are found in TAIL: the entries APPLIED + 1 … LAST, as batches in order. */
+struct kz_driver_start {
+    struct kz_vote vote;
+    uint64_t applied;
+    uint64_t last_index;
+    const struct kz_term_run *runs; /* all of them */
+    uint32_t run_count;
+    const uint8_t *membership;
+    size_t membership_size;
+    uint64_t membership_index;
+    struct kz_batch *const *tail;
+    uint32_t tail_count;
+};
+
+enum kz_status kz_driver_create(const struct kz_driver_options *options,
+                                struct kz_driver **out_driver, struct kz_error *error);
+void kz_driver_destroy(struct kz_driver *driver);
+
+/* All steps: NOW is monotonic milliseconds, never before an earlier step's. Errors other than those
+ * named are fatal: the node halts. */
+enum kz_status kz_driver_start(struct kz_driver *driver, uint64_t now,
+                               const struct kz_driver_start *start, struct kz_error *error);
+enum kz_status kz_driver_tick(struct kz_driver *driver, uint64_t now, struct kz_error *error);
+
+/* One raft message from PEER. Errors: KZ_MALFORMED or KZ_NEWER (the message is ignored, the link
+ * should be closed). */
+enum kz_status kz_driver_receive(struct kz_driver *driver, uint64_t now, uint64_t peer,
+                                 const struct kz_frame *frame, struct kz_error *error);
+
+/* Proposes BATCH, whose first index is kz_driver_last_index() + 1 and whose terms are
+ * kz_driver_term(). A membership goes alone. Errors: KZ_UNAVAILABLE (not leader, transferring, a
+ * change in progress, or no entry of this term committed yet for a membership): nothing was
+ * appended. */
+enum kz_status kz_driver_submit(struct kz_driver *driver, uint64_t now, struct kz_batch *batch,
+                                struct kz_error *error);
+
+/* Entries up to INDEX, as last written, are durable. */
+enum kz_status kz_driver_stored(struct kz_driver *driver, uint64_t now, uint64_t index,
+                                struct kz_error *error);
+
+/* BATCH holds what a load asked for, FIRST its first index (BATCH NULL: it failed; asked for again
+ * later). */
+enum kz_status kz_driver_loaded(struct kz_driver *driver, uint64_t now, uint64_t first,
+                                struct kz_batch *batch, struct kz_error *error);
+
+/* Hands leadership over to the most caught-up voter (a shutdown, a clock that is not trusted). */
+enum kz_status kz_driver_transfer(struct kz_driver *driver, uint64_t now, struct kz_error *error);
+
+enum kz_driver_role kz_driver_role(const struct kz_driver *driver);
+uint64_t kz_driver_term(const struct kz_driver *driver);
+uint64_t kz_driver_leader(const struct kz_driver *driver); /* raft id, 0: none known */
+uint64_t kz_driver_last_index(const struct kz_driver *driver);
+uint64_t kz_driver_stored_index(const struct kz_driver *driver);
+
+/* min(highest commit index seen, stored index). */
+uint64_t kz_driver_committed(const struct kz_driver *driver);
+
+/* Whether this node leads and an entry of its own term is committed. */
+bool kz_driver_established(const struct kz_driver *driver);
+
+/* When kz_driver_tick() is due, monotonic milliseconds. */
+uint64_t kz_driver_deadline(const struct kz_driver *driver);
+
+/* The last appended membership; valid until the next step. */
+const struct kz_membership_fields *kz_driver_membership(const struct kz_driver *driver);
+
+/* Returns: the index up to which PEER's log is known to match (leader only), else 0. */
+uint64_t kz_driver_match(const struct kz_driver *driver, uint64_t peer);
+
+/* Returns: the cached batch that holds INDEX (retain it to keep it), NULL when it is not cached.
+ * Entries above the applied index that kz_driver_applied() told are always cached. */
+struct kz_batch *kz_driver_cached(const struct kz_driver *driver, uint64_t index);
+
+/* Entries up to INDEX were applied: the cache may drop them when it is over its size. */
+void kz_driver_applied(struct kz_driver *driver, uint64_t index);
+
+#endif
