@@ -11,8 +11,13 @@
 #include "statemachine/queue/index.h"
 
 #include "statemachine/base/assert.h"
+#include "statemachine/base/bytes.h"
 
-#define HEADS_SEGMENT_SHIFT 14 /* 64 KiB */
+#include <stdbool.h>
+
+#define HEADS_SEGMENT_SHIFT 14                   /* 64 KiB */
+#define MEASURES_TAG        UINT32_C(0x58444e49) /* "INDX" */
+#define MEASURES_SIZE       24
 
 static uint32_t *head_at(const struct kz_index *index, uint32_t bucket)
 {
@@ -120,4 +125,57 @@ uint32_t kz_index_next(const struct kz_index *index, uint32_t slot)
 uint64_t kz_index_bytes(const struct kz_index *index)
 {
     return kz_table_bytes(&index->heads);
+}
+
+/*   OFFSET SIZE FIELD
+ *        0    4 link offset
+ *        4    4 level
+ *        8    4 split
+ *       12    4 count
+ *       16    8 seed */
+void kz_index_save(const struct kz_index *index, struct kz_image_writer *writer)
+{
+    uint8_t measures[MEASURES_SIZE];
+
+    kz_put_u32(measures, index->link_offset);
+    kz_put_u32(measures + 4, index->level);
+    kz_put_u32(measures + 8, index->split);
+    kz_put_u32(measures + 12, index->count);
+    kz_put_u64(measures + 16, index->seed);
+    kz_image_write(writer, MEASURES_TAG, measures, sizeof measures);
+    kz_table_save(&index->heads, writer);
+}
+
+/* Returns: whether the measures are those of an index like INDEX with so many HEADS. */
+static bool are_plausible(const struct kz_index *index, const uint8_t *measures, uint32_t heads)
+{
+    uint32_t level = kz_get_u32(measures + 4);
+    uint32_t split = kz_get_u32(measures + 8);
+    uint32_t count = kz_get_u32(measures + 12);
+
+    if (kz_get_u32(measures) != index->link_offset) return false;
+    if (kz_get_u64(measures + 16) != index->seed) return false;
+    if (level > 31 || split >= UINT32_C(1) << level) return false;
+    return heads == (UINT32_C(1) << level) + split && count <= heads &&
+           count <= index->records->count;
+}
+
+enum kz_status kz_index_open(struct kz_index *index, struct kz_image_reader *reader)
+{
+    const uint8_t *measures = kz_image_read(reader, MEASURES_TAG, MEASURES_SIZE);
+    if (measures == NULL) return reader->status;
+
+    struct kz_table heads;
+    kz_table_init(&heads, index->heads.allocator, sizeof(uint32_t), HEADS_SEGMENT_SHIFT);
+    if (kz_table_open(&heads, reader) != KZ_OK) return reader->status;
+    if (!are_plausible(index, measures, heads.count) || heads.count != heads.used) {
+        kz_table_finish(&heads);
+        return kz_image_reject(reader);
+    }
+    kz_table_finish(&index->heads);
+    index->heads = heads;
+    index->level = kz_get_u32(measures + 4);
+    index->split = kz_get_u32(measures + 8);
+    index->count = kz_get_u32(measures + 12);
+    return KZ_OK;
 }

@@ -39,7 +39,14 @@ void kz_index_remove(struct kz_index *index, uint32_t slot);
 uint32_t kz_index_first(const struct kz_index *index, uint64_t hash);
 uint32_t kz_index_next(const struct kz_index *index, uint32_t slot);
 
-/* Returns: bytes allocated for the heads. */
+/* Writes the index to an image. The records are their table's to save. O(count). */
+void kz_index_save(const struct kz_index *index, struct kz_image_writer *writer);
+
+/* Reads a saved index into INDEX, which was just initialised (with the same link and seed) over the
+ * records that were saved with it. Returns: the reader's status; INDEX is empty unless KZ_OK. */
+enum kz_status kz_index_open(struct kz_index *index, struct kz_image_reader *reader);
+
+/* Returns: bytes allocated for the heads (those that lie in an image do not count). */
 uint64_t kz_index_bytes(const struct kz_index *index);
 
 #endif

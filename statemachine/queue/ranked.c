@@ -303,3 +303,20 @@ uint64_t kz_ranked_pool_bytes(const struct kz_ranked_pool *pool)
     }
     return bytes;
 }
+
+void kz_ranked_pool_save(const struct kz_ranked_pool *pool, struct kz_image_writer *writer)
+{
+    for (uint32_t i = 0; i < KZ_CHUNK_CLASSES; i++) {
+        kz_table_save(&pool->leaves[i], writer);
+        kz_table_save(&pool->inners[i], writer);
+    }
+}
+
+enum kz_status kz_ranked_pool_open(struct kz_ranked_pool *pool, struct kz_image_reader *reader)
+{
+    for (uint32_t i = 0; i < KZ_CHUNK_CLASSES; i++) {
+        if (kz_table_open(&pool->leaves[i], reader) != KZ_OK) break;
+        if (kz_table_open(&pool->inners[i], reader) != KZ_OK) break;
+    }
+    return reader->status;
+}

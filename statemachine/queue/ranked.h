@@ -15,6 +15,7 @@
 #define KZ_RANKED_H
 
 #include "statemachine/base/allocator.h"
+#include "statemachine/image/image.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +55,13 @@ struct kz_rank_key kz_ranked_at(const struct kz_ranked_pool *pool, const struct 
 /* Copies up to CAPACITY keys from RANK on into OUT. Returns: how many. O(log n + copied). */
 uint32_t kz_ranked_read(const struct kz_ranked_pool *pool, const struct kz_ranked *set,
                         uint32_t rank, struct kz_rank_key *out, uint32_t capacity);
+
+/* Writes the pool to an image. The sets' own structs are their owner's to save. O(keys). */
+void kz_ranked_pool_save(const struct kz_ranked_pool *pool, struct kz_image_writer *writer);
+
+/* Reads a saved pool into POOL, which was just created; its chunks stay in the image's area, which
+ * must outlive it. Returns: the reader's status; POOL is only good to be destroyed unless KZ_OK. */
+enum kz_status kz_ranked_pool_open(struct kz_ranked_pool *pool, struct kz_image_reader *reader);
 
 /* Bytes that the pool has allocated, for the budget and the metrics. */
 uint64_t kz_ranked_pool_bytes(const struct kz_ranked_pool *pool);

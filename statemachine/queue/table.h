@@ -14,6 +14,7 @@
 #define KZ_TABLE_H
 
 #include "statemachine/base/allocator.h"
+#include "statemachine/image/image.h"
 
 #include <stdint.h>
 
@@ -44,6 +45,15 @@ void kz_table_remove(struct kz_table *table, uint32_t slot);
 
 /* Returns: bytes allocated (segments that lie in an image do not count). */
 uint64_t kz_table_bytes(const struct kz_table *table);
+
+/* Writes the table to an image: its measures, then each segment as a block. O(used). */
+void kz_table_save(const struct kz_table *table, struct kz_image_writer *writer);
+
+/* Reads a saved table into TABLE, which was just initialised (with the same record size and shift).
+ * Whole segments stay in the image's area and are used there; the last one is copied when it is
+ * partly filled. The area must outlive the table. O(used) for the checksums.
+ * Returns: the reader's status; TABLE is still empty unless KZ_OK. */
+enum kz_status kz_table_open(struct kz_table *table, struct kz_image_reader *reader);
 
 /* Returns: the record at SLOT < used. Stays where it is until the table is finished. */
 static inline void *kz_table_at(const struct kz_table *table, uint32_t slot)
