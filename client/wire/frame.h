@@ -22,8 +22,9 @@
 
 #define KZ_FRAME_VERSION         1
 #define KZ_FRAME_HEADER_SIZE     24
-#define KZ_CLIENT_FRAME_SIZE_MAX (64u * 1024)
-#define KZ_PEER_FRAME_SIZE_MAX   (1024u * 1024)
+#define KZ_CLIENT_FRAME_SIZE_MAX (64u * 1024)   /* from a client */
+#define KZ_NODE_FRAME_SIZE_MAX   (1024u * 1024) /* from a node to a client */
+#define KZ_PEER_FRAME_SIZE_MAX   (1024u * 1024) /* between nodes */
 
 struct kz_frame {
     uint8_t type;

@@ -234,7 +234,7 @@ struct kz_request_content { /* REQUEST */
     uint8_t result;
 };
 
-struct kz_territory_content { /* TERRITORY: its name as a text, then offset and policy */
+struct kz_territory_content { /* TERRITORY; its name comes last */
     struct kz_territory_fields territory;
     struct kz_policy_fields policy;
 };
