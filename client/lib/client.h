@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's parts, inside the library: one connection (client.c), commands in flight
+ * (commands.c), questions in flight (questions.c), the watch (watch.c).
+ *
+ * Invariants:
+ * 1. Every callback is called exactly once, never from the call that asked.
+ * 2. A command is sent again only with the same record, so with the same request id.
+ * 3. `sent` is set before a byte of a command can have left, and becomes `uncertain` when the
+ * connection ends: only a command with neither may end as KEZEK_UNAVAILABLE ("nothing was
+ * appended"). */
+#ifndef KZ_CLIENT_H
+#define KZ_CLIENT_H
+
+#include "client/lib/buffer.h"
+#include "client/wire/messages.h"
+
+#include <kezek/kezek.h>
+
+#define ENDPOINTS_MAX     16
+#define ADDRESS_TEXT_SIZE 64
+
+enum phase {
+    PHASE_IDLE,       /* no connection; one is wanted at `connect_at` */
+    PHASE_CONNECTING, /* the I/O was told to connect */
+    PHASE_GREETING,   /* HELLO is sent */
+    PHASE_READY,      /* WELCOME came */
+    PHASE_CLOSING,    /* the I/O is to be told, or was told, to close */
+};
+
+/* Commands that travel in one SUBMIT. */
+struct batch {
+    struct batch *next;
+    uint64_t tag;
+    uint64_t deadline_ms;
+    uint64_t not_before_ms;
+    bool sent;      /* on the present connection */
+    bool uncertain; /* sent on an earlier connection, and not answered: perhaps appended */
+    uint8_t reason; /* why it was not appended so far: enum kz_reason */
+    uint16_t count;
+    struct kz_buffer records; /* u16 size and record, one behind the other */
+    struct waiter {
+        kezek_outcome_callback callback; /* NULL: answered already */
+        void *data;
+    } waiters[KZ_COMMANDS_MAX];
+};
+
+struct question {
+    struct question *next;
+    uint64_t tag;
+    uint64_t deadline_ms;
+    uint64_t not_before_ms;
+    bool sent;
+    uint8_t what;
+    uint8_t reason;
+    kezek_answer_callback callback;
+    void *data;
+    size_t frame_size;
+    uint8_t frame[]; /* sealed */
+};
+
+struct watch {
+    bool on;
+    bool sent;
+    uint64_t next_index;
+    kezek_entries_callback callback;
+    void *data;
+};
+
+struct kezek_client {
+    char endpoints[ENDPOINTS_MAX][ADDRESS_TEXT_SIZE];
+    unsigned endpoint_count;
+    unsigned endpoint; /* the next to try */
+    uint8_t cluster[KZ_ID_SIZE];
+    uint32_t timeout_ms;
+    bool any_node;
+    uint64_t random[2];
+
+    enum phase phase;
+    bool close_told;
+    char address[ADDRESS_TEXT_SIZE];  /* of the present or next connection */
+    char redirect[ADDRESS_TEXT_SIZE]; /* of the leader, when the node named it; else empty */
+    uint64_t node;                    /* who we speak with */
+    uint64_t leader;                  /* as that node knows it */
+    uint64_t connect_at_ms;
+    uint64_t connect_deadline_ms;
+    unsigned failures; /* connections that failed one after the other */
+    char trouble[128]; /* the last connection's end, for people */
+
+    uint64_t now_ms; /* the latest time that the client was told */
+    uint64_t next_tag;
+    uint32_t waiting;
+    struct kz_buffer input;
+    struct kz_buffer output;
+
+    struct batch *batches; /* in order of asking; the last may be open */
+    struct batch *spare;
+    struct question *questions;
+    struct watch watch;
+};
+
+/* client.c */
+void kz_client_advance(struct kezek_client *client, uint64_t now_ms);
+uint64_t kz_client_random(struct kezek_client *client);
+/* Gives the connection up: the I/O is told to close it. */
+void kz_client_close(struct kezek_client *client, const char *reason);
+
+/* commands.c */
+void kz_commands_send(struct kezek_client *client);
+void kz_commands_on_results(struct kezek_client *client, const struct kz_frame *frame);
+void kz_commands_on_closed(struct kezek_client *client);
+void kz_commands_expire(struct kezek_client *client);
+uint64_t kz_commands_deadline(const struct kezek_client *client);
+void kz_commands_finish(struct kezek_client *client);
+
+/* questions.c */
+void kz_questions_send(struct kezek_client *client);
+void kz_questions_on_answer(struct kezek_client *client, const struct kz_frame *frame);
+void kz_questions_on_closed(struct kezek_client *client);
+void kz_questions_expire(struct kezek_client *client);
+uint64_t kz_questions_deadline(const struct kezek_client *client);
+void kz_questions_finish(struct kezek_client *client);
+
+/* watch.c */
+void kz_watch_send(struct kezek_client *client);
+void kz_watch_on_entries(struct kezek_client *client, const struct kz_frame *frame);
+
+/* command.c: the record of a command, its time zero, with REQUEST when it has none of its own.
+ * Returns: its size; 0 with ERROR filled when fields are missing. */
+size_t kz_command_record(const struct kezek_command *command, const uint8_t request[KZ_ID_SIZE],
+                         uint8_t *out, size_t capacity, struct kezek_error *error);
+
+/* error.c */
+enum kezek_code kz_fail(struct kezek_error *error, enum kezek_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
