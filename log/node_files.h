@@ -15,6 +15,8 @@
 #include "statemachine/base/status.h"
 #include "statemachine/record/record.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Takes DIR's lock (making DIR when CREATE). Errors: KZ_LOCKED (ERROR names the holder's process
@@ -42,6 +44,10 @@ enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_i
 enum kz_status kz_identity_write(const char *directory, const struct kz_identity *identity,
                                  struct kz_error *error);
 
+/* Decodes a whole file, strictly. Errors: KZ_CORRUPT, KZ_NEWER. */
+enum kz_status kz_identity_decode(const uint8_t *bytes, size_t size,
+                                  struct kz_identity *out_identity);
+
 struct kz_vote {
     uint64_t term;
     uint64_t voted_for; /* 0: nobody */
@@ -51,5 +57,6 @@ enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote,
                             struct kz_error *error);
 enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
                              struct kz_error *error);
+enum kz_status kz_vote_decode(const uint8_t *bytes, size_t size, struct kz_vote *out_vote);
 
 #endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory's lock; identity.c and vote.c are the files. */
+#include "log/node_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_SIZE_MAX  4096
+#define PID_TEXT_SIZE  32
+#define DIRECTORY_MODE 0700
+#define FILE_MODE      0600
+
+static enum kz_status locked_by_another(int file, const char *directory, struct kz_error *error)
+{
+    char text[PID_TEXT_SIZE] = "";
+    ssize_t size = pread(file, text, sizeof text - 1, 0);
+    long process = size > 0 ? strtol(text, NULL, 10) : 0;
+    return kz_error_set(error, KZ_LOCKED, "%s is in use by process %ld", directory, process);
+}
+
+/* Writes who holds the lock into it, for the message of whoever finds it held. */
+static void sign(int file)
+{
+    char text[PID_TEXT_SIZE];
+    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(file, 0) != 0 || pwrite(file, text, (size_t)size, 0) != size) {
+        /* The lock holds without a name too. */
+    }
+}
+
+enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lock,
+                                 struct kz_error *error)
+{
+    char path[PATH_SIZE_MAX];
+    int size = snprintf(path, sizeof path, "%s/lock", directory);
+    if (size < 0 || size >= PATH_SIZE_MAX) {
+        return kz_error_set(error, KZ_IO, "the path %.64s… is too long", directory);
+    }
+    if (create && mkdir(directory, DIRECTORY_MODE) != 0 && errno != EEXIST) {
+        return kz_error_set(error, KZ_IO, "cannot make %s: %s", directory, strerror(errno));
+    }
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (file < 0) {
+        enum kz_status status = errno == ENOENT ? KZ_NOT_FOUND : KZ_IO;
+        return kz_error_set(error, status, "cannot open %s: %s", path, strerror(errno));
+    }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        enum kz_status status =
+            errno == EWOULDBLOCK
+                ? locked_by_another(file, directory, error)
+                : kz_error_set(error, KZ_IO, "cannot lock %s: %s", path, strerror(errno));
+        (void)close(file);
+        return status;
+    }
+    sign(file);
+    *out_lock = file;
+    return KZ_OK;
+}
+
+void kz_directory_unlock(int lock)
+{
+    (void)close(lock);
+}

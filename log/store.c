@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/store.h"
+
+#include "statemachine/base/assert.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Keys are integers in the machine's own order, which the format says is little-endian. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a ledger is little-endian");
+
+#define MAP_SIZE_DEFAULT (UINT64_C(1) << 40)
+#define FILE_STEP_MIN    (UINT64_C(256) << 10)
+#define FILE_STEP_MAX    (UINT64_C(64) << 20)
+#define FILE_MODE        0600
+
+struct kz_store {
+    MDB_env *environment;
+    MDB_dbi tables[KZ_TABLE_END];
+    int file; /* LMDB's own descriptor of the data file */
+    uint64_t page_size;
+    uint64_t map_size;
+    char path[];
+};
+
+static const char *const table_names[KZ_TABLE_END] = {
+    [KZ_TABLE_HEAD] = "head",     [KZ_TABLE_ENTRIES] = "entries",
+    [KZ_TABLE_LEAVES] = "leaves", [KZ_TABLE_RESULTS] = "results",
+    [KZ_TABLE_RUNS] = "runs",     [KZ_TABLE_MEMBERSHIPS] = "memberships",
+};
+
+const char *kz_table_name(enum kz_table table)
+{
+    return table_names[table];
+}
+
+static enum kz_status status_of(int code)
+{
+    switch (code) {
+    case MDB_SUCCESS: return KZ_OK;
+    case MDB_NOTFOUND: return KZ_NOT_FOUND;
+    case MDB_MAP_FULL:
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return KZ_NO_SPACE;
+    case ENOMEM: return KZ_NO_MEMORY;
+    case MDB_INVALID:
+    case MDB_INCOMPATIBLE: return KZ_MALFORMED;
+    case MDB_VERSION_MISMATCH: return KZ_NEWER;
+    case MDB_PANIC: return KZ_POISONED;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_CURSOR_FULL:
+    case MDB_KEYEXIST:
+    case MDB_BAD_TXN:
+    case MDB_BAD_DBI:
+    case MDB_BAD_VALSIZE: return KZ_CORRUPT;
+    default: return KZ_IO;
+    }
+}
+
+static enum kz_status fail(const struct kz_store *store, int code, struct kz_error *error)
+{
+    return kz_error_set(error, status_of(code), "ledger %s: %s", store->path, mdb_strerror(code));
+}
+
+/* ---- Transactions ---- */
+
+static enum kz_status begin(struct kz_store *store, unsigned flags, struct kz_error *error,
+                            struct kz_transaction *out_transaction)
+{
+    MDB_txn *txn = NULL;
+    int code = mdb_txn_begin(store->environment, NULL, flags, &txn);
+    if (code != MDB_SUCCESS) return fail(store, code, error);
+    *out_transaction = (struct kz_transaction){.store = store, .txn = txn, .error = error};
+    return KZ_OK;
+}
+
+enum kz_status kz_transaction_begin_read(struct kz_store *store, struct kz_error *error,
+                                         struct kz_transaction *out_transaction)
+{
+    return begin(store, MDB_RDONLY, error, out_transaction);
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Makes the data file SIZE bytes long, with blocks behind them where the file system can.
+ * Returns: 0 or an errno. */
+static int extend_file(int file, uint64_t old_size, uint64_t size)
+{
+    if (fallocate(file, 0, (off_t)old_size, (off_t)(size - old_size)) == 0) return 0;
+    if (errno != EOPNOTSUPP) return errno;
+    return ftruncate(file, (off_t)size) == 0 ? 0 : errno;
+}
+
+/* Makes sure of twice SIZE bytes of file behind the last page in use (LMDB copies the pages that it
+ * changes), in steps that grow with the file; near a disk's end just of what is needed. */
+static enum kz_status reserve(const struct kz_store *store, uint64_t size, struct kz_error *error)
+{
+    struct stat file;
+    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+
+    uint64_t have = (uint64_t)file.st_size;
+    uint64_t used = kz_store_used_bytes(store);
+    uint64_t need = smaller(used + 2 * size + 64 * store->page_size, store->map_size);
+    if (need <= have) return KZ_OK;
+
+    uint64_t step = smaller(used / 8 > FILE_STEP_MIN ? used / 8 : FILE_STEP_MIN, FILE_STEP_MAX);
+    uint64_t wish = smaller(need + step, store->map_size);
+    int code = extend_file(store->file, have, wish);
+    if (status_of(code) == KZ_NO_SPACE) code = extend_file(store->file, have, need);
+    if (code != 0) return fail(store, code, error);
+    return KZ_OK;
+}
+
+enum kz_status kz_transaction_begin_write(struct kz_store *store, uint64_t size,
+                                          struct kz_error *error,
+                                          struct kz_transaction *out_transaction)
+{
+    enum kz_status status = reserve(store, size, error);
+    if (status != KZ_OK) return status;
+    return begin(store, 0, error, out_transaction);
+}
+
+static void close_cursors(struct kz_transaction *transaction)
+{
+    for (int table = 0; table < KZ_TABLE_END; table++) {
+        if (transaction->cursors[table] != NULL) mdb_cursor_close(transaction->cursors[table]);
+        transaction->cursors[table] = NULL;
+    }
+}
+
+enum kz_status kz_transaction_commit(struct kz_transaction *transaction)
+{
+    close_cursors(transaction);
+    int code = mdb_txn_commit(transaction->txn);
+    transaction->txn = NULL;
+    return code == MDB_SUCCESS ? KZ_OK : fail(transaction->store, code, transaction->error);
+}
+
+void kz_transaction_abort(struct kz_transaction *transaction)
+{
+    if (transaction->txn == NULL) return;
+    close_cursors(transaction);
+    mdb_txn_abort(transaction->txn);
+    transaction->txn = NULL;
+}
+
+/* ---- Rows ---- */
+
+static int open_cursor(struct kz_transaction *transaction, enum kz_table table)
+{
+    if (transaction->cursors[table] != NULL) return MDB_SUCCESS;
+    return mdb_cursor_open(transaction->txn, transaction->store->tables[table],
+                           &transaction->cursors[table]);
+}
+
+static enum kz_status get(struct kz_transaction *transaction, enum kz_table table, uint64_t key,
+                          MDB_cursor_op operation, struct kz_row *out_row)
+{
+    MDB_val found_key = {sizeof key, &key};
+    MDB_val value;
+    int code = open_cursor(transaction, table);
+    if (code == MDB_SUCCESS) {
+        code = mdb_cursor_get(transaction->cursors[table], &found_key, &value, operation);
+    }
+    if (code == MDB_NOTFOUND) return KZ_NOT_FOUND;
+    if (code == MDB_SUCCESS && found_key.mv_size != sizeof key) code = MDB_CORRUPTED;
+    if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+
+    memcpy(&key, found_key.mv_data, sizeof key);
+    *out_row = (struct kz_row){key, value.mv_data, value.mv_size};
+    return KZ_OK;
+}
+
+enum kz_status kz_table_find(struct kz_transaction *transaction, enum kz_table table, uint64_t key,
+                             struct kz_row *out_row)
+{
+    return get(transaction, table, key, MDB_SET_KEY, out_row);
+}
+
+enum kz_status kz_table_next(struct kz_transaction *transaction, enum kz_table table,
+                             struct kz_row *out_row)
+{
+    return get(transaction, table, 0, MDB_NEXT, out_row);
+}
+
+enum kz_status kz_table_first(struct kz_transaction *transaction, enum kz_table table,
+                              struct kz_row *out_row)
+{
+    return get(transaction, table, 0, MDB_FIRST, out_row);
+}
+
+enum kz_status kz_table_last(struct kz_transaction *transaction, enum kz_table table,
+                             struct kz_row *out_row)
+{
+    return get(transaction, table, 0, MDB_LAST, out_row);
+}
+
+static enum kz_status put(struct kz_transaction *transaction, enum kz_table table, uint64_t key,
+                          size_t size, unsigned flags, uint8_t **out_room)
+{
+    MDB_val row_key = {sizeof key, &key};
+    MDB_val value = {size, NULL};
+    int code = open_cursor(transaction, table);
+    if (code == MDB_SUCCESS) {
+        code = mdb_cursor_put(transaction->cursors[table], &row_key, &value, flags | MDB_RESERVE);
+    }
+    if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+    *out_room = value.mv_data;
+    return KZ_OK;
+}
+
+enum kz_status kz_table_append(struct kz_transaction *transaction, enum kz_table table,
+                               uint64_t key, size_t size, uint8_t **out_room)
+{
+    return put(transaction, table, key, size, MDB_APPEND, out_room);
+}
+
+enum kz_status kz_table_replace(struct kz_transaction *transaction, enum kz_table table,
+                                uint64_t key, size_t size, uint8_t **out_room)
+{
+    return put(transaction, table, key, size, 0, out_room);
+}
+
+enum kz_status kz_table_drop_from(struct kz_transaction *transaction, enum kz_table table,
+                                  uint64_t key)
+{
+    struct kz_row row;
+    enum kz_status status = kz_table_last(transaction, table, &row);
+    while (status == KZ_OK && row.key >= key) {
+        int code = mdb_cursor_del(transaction->cursors[table], 0);
+        if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+        status = kz_table_last(transaction, table, &row);
+    }
+    return status == KZ_NOT_FOUND ? KZ_OK : status;
+}
+
+/* ---- Opening ---- */
+
+uint64_t kz_store_used_bytes(const struct kz_store *store)
+{
+    MDB_envinfo info;
+    int code = mdb_env_info(store->environment, &info);
+    KZ_ASSERT(code == MDB_SUCCESS);
+    return ((uint64_t)info.me_last_pgno + 1) * store->page_size;
+}
+
+void kz_store_close(struct kz_store *store)
+{
+    if (store == NULL) return;
+    mdb_env_close(store->environment); /* NULL is fine */
+    free(store);
+}
+
+static enum kz_status open_environment(const char *path, unsigned flags, uint64_t map_size,
+                                       struct kz_store **out_store, struct kz_error *error)
+{
+    struct kz_store *store = calloc(1, sizeof *store + strlen(path) + 1);
+    if (store == NULL) return kz_error_set(error, KZ_NO_MEMORY, "ledger %s: no memory", path);
+    memcpy(store->path, path, strlen(path) + 1);
+    store->map_size = map_size == 0 ? MAP_SIZE_DEFAULT : map_size;
+
+    int code = mdb_env_create(&store->environment);
+    if (code == 0) code = mdb_env_set_maxdbs(store->environment, KZ_TABLE_END);
+    if (code == 0) code = mdb_env_set_mapsize(store->environment, store->map_size);
+    if (code == 0) code = mdb_env_open(store->environment, path, flags | MDB_NOTLS, FILE_MODE);
+    if (code == 0) code = mdb_env_get_fd(store->environment, &store->file);
+    if (code != 0) {
+        enum kz_status status = fail(store, code, error);
+        kz_store_close(store);
+        return status;
+    }
+    MDB_stat stat;
+    (void)mdb_env_stat(store->environment, &stat);
+    store->page_size = stat.ms_psize;
+    *out_store = store;
+    return KZ_OK;
+}
+
+/* Opens every table in a transaction of FLAGS. Returns: an LMDB code; MDB_INCOMPATIBLE when one is
+ * missing or of another kind. */
+static int open_tables(struct kz_store *store, unsigned transaction_flags, unsigned table_flags)
+{
+    MDB_txn *txn = NULL;
+    int code = mdb_txn_begin(store->environment, NULL, transaction_flags, &txn);
+    if (code != MDB_SUCCESS) return code;
+
+    for (int table = 0; table < KZ_TABLE_END && code == MDB_SUCCESS; table++) {
+        unsigned flags = 0;
+        code = mdb_dbi_open(txn, table_names[table], MDB_INTEGERKEY | table_flags,
+                            &store->tables[table]);
+        if (code == MDB_SUCCESS) code = mdb_dbi_flags(txn, store->tables[table], &flags);
+        if (code == MDB_NOTFOUND || (code == MDB_SUCCESS && flags != MDB_INTEGERKEY)) {
+            code = MDB_INCOMPATIBLE;
+        }
+    }
+    if (code == MDB_SUCCESS) return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return code;
+}
+
+/* An empty data file would be taken for a new environment, and reading behind the end of a cut one
+ * kills the process: both are found here. */
+static enum kz_status check_file(const char *path, struct kz_error *error)
+{
+    char name[4096];
+    struct stat file;
+    if (stat(path, &file) != 0) {
+        enum kz_status status = errno == ENOENT ? KZ_NOT_FOUND : KZ_IO;
+        return kz_error_set(error, status, "ledger %s: %s", path, strerror(errno));
+    }
+    (void)snprintf(name, sizeof name, "%s/data.mdb", path);
+    if (stat(name, &file) != 0) {
+        enum kz_status status = errno == ENOENT || errno == ENOTDIR ? KZ_MALFORMED : KZ_IO;
+        return kz_error_set(error, status, "%s is no ledger: %s", path, strerror(errno));
+    }
+    if (file.st_size == 0) {
+        return kz_error_set(error, KZ_CORRUPT, "ledger %s: the data file is empty", path);
+    }
+    return KZ_OK;
+}
+
+static enum kz_status check_length(const struct kz_store *store, struct kz_error *error)
+{
+    struct stat file;
+    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+    uint64_t used = kz_store_used_bytes(store);
+    if ((uint64_t)file.st_size >= used) return KZ_OK;
+    return kz_error_set(error, KZ_CORRUPT, "ledger %s: the data file is cut: %llu of %llu bytes",
+                        store->path, (unsigned long long)file.st_size, (unsigned long long)used);
+}
+
+enum kz_status kz_store_open(const char *path, bool read_only, uint64_t map_size,
+                             struct kz_store **out_store, struct kz_error *error)
+{
+    enum kz_status status = check_file(path, error);
+    if (status != KZ_OK) return status;
+
+    struct kz_store *store = NULL;
+    status = open_environment(path, read_only ? MDB_RDONLY : 0, map_size, &store, error);
+    if (status != KZ_OK) return status;
+
+    status = check_length(store, error);
+    if (status == KZ_OK) {
+        int code = open_tables(store, MDB_RDONLY, 0);
+        if (code != MDB_SUCCESS) {
+            status = kz_error_set(error, status_of(code), "%s is no ledger: %s", path,
+                                  mdb_strerror(code));
+        }
+    }
+    if (status != KZ_OK) {
+        kz_store_close(store);
+        return status;
+    }
+    *out_store = store;
+    return KZ_OK;
+}
+
+enum kz_status kz_store_create(const char *path, uint64_t map_size, struct kz_store **out_store,
+                               struct kz_error *error)
+{
+    struct kz_store *store = NULL;
+    enum kz_status status = open_environment(path, 0, map_size, &store, error);
+    if (status != KZ_OK) return status;
+
+    status = reserve(store, 0, error);
+    if (status == KZ_OK) {
+        int code = open_tables(store, 0, MDB_CREATE);
+        if (code != MDB_SUCCESS) status = fail(store, code, error);
+    }
+    if (status != KZ_OK) {
+        kz_store_close(store);
+        return status;
+    }
+    *out_store = store;
+    return KZ_OK;
+}
