@@ -23,6 +23,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The frame types that kz_driver_receive() takes. */
+#define KZ_RAFT_FRAME_FIRST 0x41
+#define KZ_RAFT_FRAME_LAST  0x45
+
 struct kz_driver;
 
 enum kz_driver_role {
@@ -38,7 +42,7 @@ struct kz_driver_sink {
     /* Make VOTE durable before any message of this step leaves. */
     void (*vote)(void *context, const struct kz_vote *vote);
     /* Drop the stored entries ≥ DROP_FROM (0: none), then append BATCH (its first index is known);
-     * retain it as long as needed. Answered by kz_driver_stored(). */
+     * retain it until it is durable. Answered by kz_driver_stored(). */
     void (*write)(void *context, uint64_t drop_from, struct kz_batch *batch);
     /* Send the frame of SIZE bytes to PEER (drop it when there is no link: raft sends again). */
     void (*send)(void *context, uint64_t peer, const uint8_t *frame, size_t size);
@@ -63,6 +67,7 @@ struct kz_driver_options {
 struct kz_driver_start {
     struct kz_vote vote;
     uint64_t applied;
+    int64_t applied_time; /* of the entry APPLIED, 0 when there is none */
     uint64_t last_index;
     const struct kz_term_run *runs; /* all of them */
     uint32_t run_count;
@@ -90,14 +95,16 @@ enum kz_status kz_driver_receive(struct kz_driver *driver, uint64_t now, uint64_
 
 /* Proposes BATCH, whose first index is kz_driver_last_index() + 1 and whose terms are
  * kz_driver_term(). A membership goes alone. Errors: KZ_UNAVAILABLE (not leader, transferring, a
- * change in progress, or no entry of this term committed yet for a membership): nothing was
- * appended. */
+ * change in progress, or no entry of this term committed yet for a membership), KZ_USAGE (a
+ * membership that can not follow the present one: more than one member differs, no voter is left,
+ * or the only one left is not this leader): nothing was appended. */
 enum kz_status kz_driver_submit(struct kz_driver *driver, uint64_t now, struct kz_batch *batch,
                                 struct kz_error *error);
 
-/* Entries up to INDEX, as last written, are durable. */
-enum kz_status kz_driver_stored(struct kz_driver *driver, uint64_t now, uint64_t index,
-                                struct kz_error *error);
+/* BATCH, one that sink.write was given, is durable, and so is everything that was asked to be
+ * written before it. One call for the last of several is enough. */
+enum kz_status kz_driver_stored(struct kz_driver *driver, uint64_t now,
+                                const struct kz_batch *batch, struct kz_error *error);
 
 /* BATCH holds what a load asked for, FIRST its first index (BATCH NULL: it failed; asked for again
  * later). */
