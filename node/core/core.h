@@ -34,10 +34,10 @@ enum kz_event_type {
     KZ_EVENT_FRAME,     /* a frame came on LINK; its checksum is right */
     KZ_EVENT_BAD_FRAME, /* LINK is out of step (STATUS says how); the core says goodbye and closes
                            it */
-    KZ_EVENT_DRAINED, /* what was queued for LINK is below the low-water mark again (watchers go on)
-                       */
-    KZ_EVENT_CLOSED,  /* LINK is gone */
-    KZ_EVENT_STORED,  /* all writes up to TICKET are durable */
+    KZ_EVENT_DRAINED,   /* what was queued for LINK, a kz_outgoing with `tell_drained` among it, is
+                           below the low-water mark */
+    KZ_EVENT_CLOSED,    /* LINK is gone */
+    KZ_EVENT_STORED,    /* all writes up to TICKET are durable */
     KZ_EVENT_STORE_FAILED, /* the write TICKET failed with STATUS (KZ_NO_SPACE: it is tried again;
                               else halt) */
     KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS
@@ -54,12 +54,15 @@ struct kz_event {
     enum kz_status status;
     struct kz_batch *batch; /* LOADED: the core takes the reference over */
     const uint8_t *results; /* LOADED with results: one byte for each entry of the batch */
+    uint64_t used_bytes;    /* STORED: of the ledger's file now, for whoever asks (0: unknown) */
 };
 
 struct kz_outgoing {
     kz_link link;
     uint8_t *bytes; /* whole frames; malloc'ed; the runner takes it over and frees it */
     size_t size;
+    bool tell_drained; /* answer with KZ_EVENT_DRAINED once no more than the low-water mark of what
+                          is queued for LINK is left: at the next step when that is so at once */
 };
 
 struct kz_write_order {
@@ -114,6 +117,16 @@ struct kz_update {
     struct kz_error halt;
 };
 
+/* What the runner found in the ledger, by kz_log_last_index() and the like; read once, by
+ * kz_core_create(). */
+struct kz_core_ledger {
+    uint64_t last_index; /* 0: empty */
+    uint64_t applied;    /* kz_log_applied_index() */
+    const struct kz_term_run *runs;
+    uint32_t run_count;
+    uint64_t used_bytes;
+};
+
 struct kz_core_options {
     uint64_t id;
     uint8_t cluster[KZ_ID_SIZE];
@@ -122,13 +135,14 @@ struct kz_core_options {
         first; /* --cluster, for the first start; count 0 when the ledger has one */
     struct kz_identity identity; /* as read from or made for the directory */
     struct kz_vote vote;
-    struct kz_log
-        *log_summary; /* read once by kz_core_create(): last index, runs, memberships, applied */
+    struct kz_core_ledger ledger;
     const struct kz_allocator *allocator;
     uint64_t seed; /* a random number of this process */
     uint32_t election_timeout_ms;
     uint32_t heartbeat_ms;
     uint32_t refusals_per_minute; /* 100: budget of refused entries for each actor */
+    uint32_t pending_max;         /* commands in flight in all, 65,536; 0 for that */
+    uint32_t pending_per_link;    /* from one connection, 8,192; 0 for that */
     int64_t accept_time;          /* --accept-time, 0: none */
     bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
                         wall-against-monotonic guard is scaled by RATE */

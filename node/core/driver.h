@@ -123,6 +123,10 @@ uint64_t kz_driver_stored_index(const struct kz_driver *driver);
 /* min(highest commit index seen, stored index). */
 uint64_t kz_driver_committed(const struct kz_driver *driver);
 
+/* The highest commit index seen, stored here or not: what a linearizable read has to reflect (a
+ * follower may have applied and shown entries that this leader's own disk does not hold yet). */
+uint64_t kz_driver_commit_index(const struct kz_driver *driver);
+
 /* Whether this node leads and an entry of its own term is committed. */
 bool kz_driver_established(const struct kz_driver *driver);
 
