@@ -11,13 +11,16 @@
  *        4    8 time, milliseconds since 1970 UTC
  *       12   16 request id, zero: none
  *       28    4 actor, 0: the clock, the cluster or an import
- *       32    … the type's fields, in the order of RULES.md's braces; texts and lists last
+ *       32    … the type's fields (schema.h): those of a fixed size in the order of RULES.md's
+ *              braces, then its text or list
  *
  * Invariants:
  * 1. Decoding is strict: exactly one sequence of bytes for each entry (reserved bits zero, text is
  *    UTF-8, booleans 0 or 1, known words, nothing behind the last field).
  * 2. Decoding judges form alone. Ranges are the rules' (`invalid`), so a number field is as wide as
- *    what an import may carry: an i32 for counts, minutes and days.
+ *    what an import may carry: an i32 for counts, minutes and days. Form is what a line of JSON can
+ *    spell (client/lines): a u64 is at most 2^63 − 1, dates are in the years 1 to 9999, hours from
+ *    00:00 to 99:59, `time` is not negative.
  * 3. Index, term and result are no part of a record. */
 #ifndef KZ_RECORD_H
 #define KZ_RECORD_H
