@@ -42,6 +42,22 @@ uint64_t kz_machine_applied(const struct kz_machine *machine);
 int64_t kz_machine_time(const struct kz_machine *machine);
 void kz_machine_digest(const struct kz_machine *machine, uint8_t out_digest[static KZ_ID_SIZE]);
 
+/* ---- Images: a start without a replay (statemachine/image) ---- */
+
+struct kz_image_writer;
+struct kz_image_reader;
+
+/* Writes the machine's blocks, between those that the caller may put before and after them. The
+ * writer was begun with the machine's seed, and says at its end whether all went well. O(state). */
+void kz_machine_save(const struct kz_machine *machine, struct kz_image_writer *writer);
+
+/* Reads what kz_machine_save wrote. SEED is the image's. The reader's area must outlive the
+ * machine, which uses it in place. The opened machine has the saved one's digest, and continues as
+ * it would. Returns: KZ_OK; KZ_NEWER for another layout of the records; KZ_CORRUPT for a damaged
+ * image. */
+enum kz_status kz_machine_open(const struct kz_allocator *allocator, uint64_t seed,
+                               struct kz_image_reader *reader, struct kz_machine **out_machine);
+
 /* ---- What a node asks before it appends ---- */
 
 /* R30 by role and scope alone. Returns: whether ENTRY would be `not_allowed` in the state as it is

@@ -2,16 +2,19 @@
 /* Reads a ledger as JSON lines on standard input, applies each, prints each result.
  *
  *   kz_replay [--positions-at I]… [--positions-each] [--digest-each] [--due-each] [--check]
- *             [--compare]
+ *             [--try-due] [--compare]
  *
  * --positions-…  after that entry (each entry) the positions as CSV, then an empty line
  * --digest-each  the digest beside each result
  * --due-each     after each result one line: `due`, and what kz_machine_due names at that time
+ * --try-due      after each entry opens the machine once more from an image of it, applies there
+ * what kz_machine_due names, at that time and a day later, and expects `ok` of each
  * --check        looks at every invariant after each entry, and stops at the first that is broken
  * --compare      prints only where a line's own `result` differs, and then exits 1 */
 #include "client/lines/lines.h"
 #include "statemachine/rules/machine.h"
 #include "tests/rules/check.h"
+#include "tests/rules/clone.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +23,8 @@
 
 #define POSITIONS_AT_MAX 16
 #define DUE_MAX          64
+#define SEED             1
+#define DAY_MS           INT64_C(86400000)
 
 struct options {
     uint64_t positions_at[POSITIONS_AT_MAX];
@@ -27,6 +32,7 @@ struct options {
     bool positions_each;
     bool digest_each;
     bool due_each;
+    bool try_due;
     bool check;
     bool compare;
 };
@@ -41,6 +47,8 @@ static bool parse_options(int count, char **arguments, struct options *options)
             options->digest_each = true;
         else if (strcmp(name, "--due-each") == 0)
             options->due_each = true;
+        else if (strcmp(name, "--try-due") == 0)
+            options->try_due = true;
         else if (strcmp(name, "--check") == 0)
             options->check = true;
         else if (strcmp(name, "--compare") == 0)
@@ -112,6 +120,48 @@ static void print_due(const struct kz_machine *machine, int64_t time)
     puts("");
 }
 
+/* Applies to MACHINE, a copy, what is due at TIME, call after call until nothing is.
+ * Returns: NULL, or what went wrong. */
+static const char *apply_due(struct kz_machine *machine, int64_t time)
+{
+    static struct kz_entry due[DUE_MAX];
+    uint32_t count = 0;
+    do {
+        count = kz_machine_due(machine, time, due, DUE_MAX);
+        for (uint32_t i = 0; i < count; i++) {
+            struct kz_outcome outcome;
+            uint64_t index = kz_machine_applied(machine) + 1;
+            if (kz_machine_apply(machine, index, &due[i], &outcome) != KZ_OK)
+                return "what is due does not follow";
+            if (outcome.result != KZ_RESULT_OK) return "what is due is refused";
+        }
+    } while (count > 0);
+    int64_t next = kz_machine_next_due(machine, time);
+    if (next <= time) return "nothing is due, and yet the clock should look now";
+    if (kz_machine_due(machine, next - 1, due, 1) != 0) return "something is due before its time";
+    if (next != INT64_MAX && kz_machine_due(machine, next, due, 1) != 1)
+        return "nothing is due when the clock should look";
+    return kz_check(machine);
+}
+
+static const char *try_due(const struct kz_machine *machine)
+{
+    static struct kz_clone clone;
+    struct kz_machine *copy = NULL;
+    uint8_t digests[2][KZ_ID_SIZE];
+
+    kz_clone_save(&clone, machine, SEED);
+    if (kz_clone_open(&clone, &copy) != KZ_OK) return "the image does not open";
+    kz_machine_digest(machine, digests[0]);
+    kz_machine_digest(copy, digests[1]);
+    const char *wrong = memcmp(digests[0], digests[1], KZ_ID_SIZE) == 0
+                            ? apply_due(copy, kz_machine_time(copy))
+                            : "the image has another digest";
+    if (wrong == NULL) wrong = apply_due(copy, kz_machine_time(copy) + DAY_MS);
+    kz_machine_destroy(copy);
+    return wrong;
+}
+
 static void print_result(const struct kz_machine *machine, const struct options *options,
                          enum kz_result result)
 {
@@ -147,6 +197,7 @@ static int replay_line(struct kz_machine *machine, const struct options *options
     if (options->due_each) print_due(machine, line.entry.time);
     if (wants_positions(options, index)) print_positions(machine);
     const char *wrong = options->check ? kz_check(machine) : NULL;
+    if (wrong == NULL && options->try_due) wrong = try_due(machine);
     if (wrong != NULL) {
         (void)fprintf(stderr, "entry %" PRIu64 ": %s\n", index, wrong);
         return 1;
@@ -165,7 +216,7 @@ int main(int count, char **arguments)
         (void)fprintf(stderr, "usage: the head of tests/rules/replay.c\n");
         return 2;
     }
-    struct kz_machine *machine = kz_machine_create(&kz_allocator_system, 1);
+    struct kz_machine *machine = kz_machine_create(&kz_allocator_system, SEED);
     char *text = NULL;
     size_t capacity = 0;
     int status = 0;
