@@ -11,7 +11,7 @@ from .model import REQUEST_MS, Model, unknown_of
 from .order import next_to_call
 from .permission import allowed_by_role, allowed_by_scope
 from .proposals import Proposer
-from .setting import Proposal, Setting, opening, random_hex
+from .setting import Proposal, Setting, first_actors, opening, random_hex
 from .wrongs import changed, wrong
 
 LONG_JUMPS_MAX = 2
@@ -30,10 +30,14 @@ class History:
         self.asked: list[Entry] = []
         """Entries with a request id, to be repeated."""
         self.long_jumps_left = self.random.choice((0, 0, 1, LONG_JUMPS_MAX))
-        self.to_do: list[Proposal] = opening(self.setting, self.random, actors)
+        self.to_do: list[Proposal] = opening(self.setting)
+        self.actors_from = self.random.choice((0, 0, 60))
+        """After this index come the actors."""
 
     def next_entry(self) -> Entry:
         """Makes the next entry, applies it and returns it with its result."""
+        if self.actors and not self.model.state.actors and self.model.index >= self.actors_from and not self.to_do:
+            self.to_do += first_actors(self.setting, self.random)
         while not self.to_do:
             self.plan()
         type_, fields = self.to_do.pop(0)
@@ -61,14 +65,18 @@ class History:
         if "actor" in entry:
             return
         numbers = sorted(self.model.state.actors)
+        if not numbers:
+            if self.random.random() < 0.05:
+                entry["actor"] = self.random.choice((1, 2, 99))
+            return
         if entry["type"] in CLOCK_DRIVEN:
-            if numbers and self.random.random() < 0.01:
+            if self.random.random() < 0.01:
                 entry["actor"] = self.random.choice(numbers)
             return
         able = [number for number in numbers if self.may(entry | {"actor": number})]
         if able and self.random.random() < 0.9:
             entry["actor"] = self.random.choice(able)
-        elif numbers:
+        else:
             entry["actor"] = self.random.choice([*numbers, *numbers, 0, 99])
 
     def may(self, entry: Entry) -> bool:
@@ -136,7 +144,9 @@ class History:
                 ("morning", territory.morning, territory.last_morning),
             ):
                 is_past = instant(today, minute, territory.utc_offset_minutes) <= self.time
-                is_due = is_past and (last is None or last < today)
+                # After a change of offset the date may be one before that of the last accepted one: not due.
+                is_back = last is not None and last > today and self.random.random() < 0.5
+                is_due = is_past and (last is None or last < today or is_back)
                 if is_due and self.random.random() < self.setting.promptness[type_]:
                     self.to_do.append((type_, {"territory": number, "date": today.isoformat()}))
         self.random.shuffle(self.to_do)

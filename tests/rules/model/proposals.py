@@ -14,7 +14,8 @@ from .setting import OFFSETS, ROLES, Proposal, Setting, actor_fields, random_hex
 from .state import LIVE, Application, Place, Queue
 
 CATEGORIES = ("out_of_turn", "first_priority", "general")
-HOURS = (("18:00", "07:00"), ("18:00", "07:00"), ("17:30", "09:00"), ("23:59", "00:00"), ("12:01", "12:00"))
+USUAL_HOURS = ("18:00", "07:00")
+HOURS = (USUAL_HOURS, USUAL_HOURS, ("17:30", "09:00"), ("23:59", "00:00"), ("12:01", "12:00"), ("19:00", "18:00"))
 RATIOS = ((1, 3), (1, 3), (1, 1), (1, 2), (2, 3), (3, 2), (2, 1), (3, 5), (1, 255), (255, 1))
 
 
@@ -90,7 +91,7 @@ class Proposer:
             "secret_hash": random_hex(self.random, 32),
         }
         is_closed = self.state.territories[territory].register_closed
-        if self.random.random() < (0.1 if is_closed else 0.35):
+        if self.random.random() < (0.25 if is_closed else 0.35):
             fields["applied_at"] = self.applied_at(known)
         return fields
 
@@ -167,7 +168,8 @@ class Proposer:
                         pairs.append((applicant.number, place[0]))
         if not pairs:
             return None
-        number, kindergarten = self.random.choice(pairs)
+        owed = [pair for pair in pairs if self.state.applications[pair[0]].owed]
+        number, kindergarten = self.random.choice(owed if owed and self.random.random() < 0.5 else pairs)
         return {"application": number, "kindergarten": kindergarten}
 
     def claim_granted_to_others(self) -> Entry | None:
@@ -214,6 +216,9 @@ class Proposer:
             "priority": self.places_in("priority"),
         }
         places = found[self.random.choice(("reported", "open", "published", "priority", "priority"))]
+        again = sorted({place for place in places if places.count(place) > 1})
+        if again and self.random.random() < 0.5:
+            places = again
         if not places:
             return None
         place = self.random.choice(places)
@@ -289,7 +294,7 @@ class Proposer:
         number = self.random.choice(list(self.state.territories))
         known = self.state.territories[number]
         offset = known.utc_offset_minutes
-        if self.random.random() < 0.7:
+        if self.random.random() < 0.5:
             offset = max(-840, min(840, offset + self.random.choice((-60, 60))))
         else:
             offset = self.random.choice(OFFSETS)

@@ -27,7 +27,7 @@ WEIGHTS = {
     "kindergarten": 1.2,
     "policy": 1.0,
     "calendar": 0.7,
-    "territory": 0.4,
+    "territory": 1.0,
 }
 """How often what is proposed, one with the other."""
 
@@ -89,7 +89,7 @@ def random_hex(source: random.Random, size: int) -> str:
     return source.randbytes(size).hex()
 
 
-def opening(setting: Setting, source: random.Random, actors: bool) -> list[Proposal]:
+def opening(setting: Setting) -> list[Proposal]:
     """The entries that a history begins with."""
     entries: list[Proposal] = [("membership", {})]
     for number, offset in setting.territories.items():
@@ -97,8 +97,6 @@ def opening(setting: Setting, source: random.Random, actors: bool) -> list[Propo
     for number, territory in setting.kindergartens.items():
         fields = {"kindergarten": number, "territory": territory, "name": f"№{number}", "open": True}
         entries.append(("kindergarten", fields))
-    if actors:
-        entries += first_actors(setting, source)
     return entries
 
 

@@ -202,10 +202,11 @@ def no_kindergarten(proposer: Proposer) -> Proposal | None:
 
 
 def bad_actor(proposer: Proposer) -> Proposal | None:
-    """R30: a kindergarten with another role, or the role without one, or a number that is none."""
+    """R30: a kindergarten with another role, the role without one, something unknown, or a number that is none."""
     if not proposer.state.actors:
         return None
-    return "actor", proposer.actor() | proposer.random.choice(({"kindergarten": 0}, {"kindergarten": 1}, {"number": 0}))
+    wrongs = ({"kindergarten": 0}, {"kindergarten": 1}, {"kindergarten": 999}, {"territory": 99}, {"number": 0})
+    return "actor", proposer.actor() | proposer.random.choice(wrongs)
 
 
 def clock_entry(proposer: Proposer) -> Proposal | None:
