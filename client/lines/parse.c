@@ -293,8 +293,6 @@ enum kz_status kz_line_parse(const char *text, size_t size, enum kz_line_mode mo
 
     json_error_t reason;
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &reason);
-    if (json == NULL && json_error_code(&reason) == json_error_out_of_memory)
-        return kz_error_set(error, KZ_NO_MEMORY, "no memory for a line of %zu bytes", size);
     if (json == NULL)
         return kz_error_set(error, KZ_MALFORMED, "not JSON at byte %d: %s", reason.position,
                             reason.text);
