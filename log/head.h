@@ -11,7 +11,10 @@
  *       32    8 applied index
  *       40    8 number of term runs
  *       48    8 number of memberships
- *       56    8 XXH3-64 of the 56 bytes before */
+ *       56    8 the transaction that wrote this head, by LMDB's count
+ *       64    8 XXH3-64 of the 64 bytes before
+ *
+ * A head of another transaction than the last one belongs to an older state of the ledger. */
 #ifndef KZ_HEAD_H
 #define KZ_HEAD_H
 
@@ -20,7 +23,7 @@
 #include <stdint.h>
 
 #define KZ_LEDGER_VERSION 1
-#define KZ_HEAD_SIZE      64
+#define KZ_HEAD_SIZE      72
 
 struct kz_head {
     uint64_t last_index;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/store.h"
 
+#include "log/meta_pages.h"
 #include "statemachine/base/assert.h"
 
 #include <assert.h>
@@ -154,6 +155,11 @@ void kz_transaction_abort(struct kz_transaction *transaction)
     close_cursors(transaction);
     mdb_txn_abort(transaction->txn);
     transaction->txn = NULL;
+}
+
+uint64_t kz_transaction_number(const struct kz_transaction *transaction)
+{
+    return mdb_txn_id(transaction->txn);
 }
 
 /* ---- Rows ---- */
@@ -310,8 +316,7 @@ static int open_tables(struct kz_store *store, unsigned transaction_flags, unsig
     return code;
 }
 
-/* An empty data file would be taken for a new environment, and reading behind the end of a cut one
- * kills the process: both are found here. */
+/* LMDB would take an empty data file for a new environment, and believes the first two pages. */
 static enum kz_status check_file(const char *path, struct kz_error *error)
 {
     char name[4096];
@@ -325,12 +330,10 @@ static enum kz_status check_file(const char *path, struct kz_error *error)
         enum kz_status status = errno == ENOENT || errno == ENOTDIR ? KZ_MALFORMED : KZ_IO;
         return kz_error_set(error, status, "%s is no ledger: %s", path, strerror(errno));
     }
-    if (file.st_size == 0) {
-        return kz_error_set(error, KZ_CORRUPT, "ledger %s: the data file is empty", path);
-    }
-    return KZ_OK;
+    return kz_meta_pages_check(name, error);
 }
 
+/* Reading behind the end of a cut file would kill the process. */
 static enum kz_status check_length(const struct kz_store *store, struct kz_error *error)
 {
     struct stat file;

@@ -71,6 +71,10 @@ enum kz_status kz_transaction_begin_write(struct kz_store *store, uint64_t size,
                                           struct kz_error *error,
                                           struct kz_transaction *out_transaction);
 
+/* Returns: the number that a writing transaction will have when it is committed; that of the last
+ * committed one for a reading transaction. */
+uint64_t kz_transaction_number(const struct kz_transaction *transaction);
+
 /* Errors: KZ_NO_SPACE (nothing has changed), or anything else: what the disk holds is unknown. The
  * transaction has ended in any case. */
 enum kz_status kz_transaction_commit(struct kz_transaction *transaction);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Damage to the ledger's file: one bit in each byte of it, and whole pages. Each case opens the
+ * ledger and reads all of it, and must find the damage or give exactly what was written. A child
+ * does it, as LMDB may stop on bytes that it trusts: that is no wrong answer either, and is
+ * counted. */
+#include "tests/log/fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ENTRY_COUNT  150
+#define RESULT_COUNT 120
+#define MAP_SIZE     (UINT64_C(1) << 20)
+#define PAGE_SIZE    4096
+
+enum outcome { UNKNOWN, HARMLESS, FOUND_OPENING, FOUND_READING, WRONG, OUTCOME_END };
+
+/* What the child tells its parent, in shared memory. */
+struct progress {
+    size_t next; /* the case that is being tried */
+    size_t counts[OUTCOME_END];
+    size_t first_wrong;
+};
+
+static char directory[PATH_SIZE];
+static uint8_t *image; /* the data file as written */
+static size_t image_size;
+
+static int open_data(int flags)
+{
+    char path[PATH_SIZE + 32];
+    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static void write_at(size_t offset, const uint8_t *bytes, size_t size)
+{
+    int file = open_data(O_WRONLY);
+    ssize_t written = pwrite(file, bytes, size, (off_t)offset);
+    (void)close(file);
+    if (written != (ssize_t)size) _exit(9);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_directory(directory);
+    struct kz_log *log = open_log(directory);
+    append(log, 40, 1);
+    append(log, ENTRY_COUNT - 40, 2);
+    uint8_t results[RESULT_COUNT];
+    for (size_t i = 0; i < sizeof results; i++)
+        results[i] = (uint8_t)(i % KZ_RESULT_END);
+    struct kz_log_write write = {
+        .result_first = 1, .results = results, .result_count = RESULT_COUNT};
+    assert_int_equal(kz_log_append(log, &write, NULL), KZ_OK);
+    image_size = kz_log_used_bytes(log);
+    kz_log_close(log);
+
+    image = malloc(image_size);
+    int file = open_data(O_RDONLY);
+    assert_int_equal(pread(file, image, image_size, 0), image_size);
+    (void)close(file);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(image);
+    remove_directory(directory);
+    return 0;
+}
+
+static bool head_is_right(const struct kz_log *log)
+{
+    uint32_t runs = 0;
+    uint32_t memberships = 0;
+    const struct kz_term_run *run = kz_log_term_runs(log, &runs);
+    const uint64_t *membership = kz_log_memberships(log, &memberships);
+    return kz_log_last_index(log) == ENTRY_COUNT && kz_log_last_term(log) == 2 &&
+           kz_log_applied_index(log) == RESULT_COUNT && runs == 2 && run[0].first_index == 1 &&
+           run[0].term == 1 && run[1].first_index == 41 && run[1].term == 2 && memberships == 4 &&
+           membership[0] == 1 && membership[3] == 150;
+}
+
+static bool batch_is_right(const struct kz_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint8_t expected[KZ_RECORD_SIZE_MAX];
+        uint32_t size = 0;
+        uint64_t index = batch->first_index + i;
+        const uint8_t *record = kz_batch_record(batch, i, &size);
+        if (size != make_record(index, expected) || memcmp(record, expected, size) != 0) {
+            return false;
+        }
+        if (kz_batch_term(batch, i) != (index <= 40 ? 1 : 2)) return false;
+    }
+    return true;
+}
+
+static enum outcome read_all(struct kz_log *log)
+{
+    uint8_t leaves[ENTRY_COUNT][KZ_HASH_SIZE];
+    uint8_t results[RESULT_COUNT];
+    struct kz_error error = {.text = ""};
+    bool found = false;
+    for (uint64_t index = 1; index <= ENTRY_COUNT;) {
+        struct kz_batch *batch = NULL;
+        enum kz_status status = kz_log_read(log, index, ENTRY_COUNT, SIZE_MAX, &batch, &error);
+        if (status != KZ_OK) {
+            found = true;
+            break;
+        }
+        bool right = batch_is_right(batch);
+        index = kz_batch_end(batch);
+        kz_batch_release(batch);
+        if (!right) return WRONG;
+    }
+    if (kz_log_read_leaves(log, 1, ENTRY_COUNT, leaves, &error) != KZ_OK) found = true;
+    if (kz_log_read_results(log, 1, RESULT_COUNT, results, &error) != KZ_OK) return FOUND_READING;
+    for (size_t i = 0; i < RESULT_COUNT; i++) {
+        if (results[i] != i % KZ_RESULT_END) return WRONG;
+    }
+    return found ? FOUND_READING : HARMLESS;
+}
+
+static enum outcome try_ledger(void)
+{
+    struct kz_log *log = NULL;
+    struct kz_error error = {.text = ""};
+    if (kz_log_open(directory, KZ_LOG_READ_ONLY, MAP_SIZE, &log, &error) != KZ_OK) {
+        return FOUND_OPENING;
+    }
+    enum outcome outcome = head_is_right(log) ? read_all(log) : WRONG;
+    kz_log_close(log);
+    return outcome;
+}
+
+/* Damages the file for case NUMBER. Returns: false when that changes nothing. */
+typedef bool damage_function(size_t number);
+
+static void run_cases(size_t count, damage_function *damage, struct progress *progress)
+{
+    for (; progress->next < count; progress->next++) {
+        if (!damage(progress->next)) continue;
+        enum outcome outcome = try_ledger();
+        if (outcome == WRONG && progress->counts[WRONG] == 0)
+            progress->first_wrong = progress->next;
+        progress->counts[outcome]++;
+        write_at(0, image, image_size);
+    }
+}
+
+/* Undoes cmocka's handlers, which would go on with the next test. */
+static void die_quietly(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        (void)signal(signals[i], SIG_DFL);
+    }
+    if (freopen("/dev/null", "w", stderr) == NULL) _exit(9);
+}
+
+/* Runs all cases, in a new child behind each one that ends the child. Returns: what came of them;
+ * UNKNOWN counts the ended children. */
+static struct progress try_cases(size_t count, damage_function *damage)
+{
+    struct progress *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    while (shared->next < count) {
+        pid_t child = fork();
+        if (child == 0) {
+            die_quietly();
+            run_cases(count, damage, shared);
+            _exit(0);
+        }
+        int result = 0;
+        assert_int_equal(waitpid(child, &result, 0), child);
+        if (WIFEXITED(result) && WEXITSTATUS(result) == 0) break;
+        assert_int_not_equal(WEXITSTATUS(result), 9);
+        shared->counts[UNKNOWN]++;
+        if (getenv("KZ_SHOW"))
+            print_message("case %zu ended: %x\n", shared->next, (unsigned)result);
+        shared->next++;
+        write_at(0, image, image_size);
+    }
+    struct progress progress = *shared;
+    (void)munmap(shared, sizeof *shared);
+    print_message("harmless %zu, found at opening %zu, at reading %zu, ended the process %zu\n",
+                  progress.counts[HARMLESS], progress.counts[FOUND_OPENING],
+                  progress.counts[FOUND_READING], progress.counts[UNKNOWN]);
+    if (progress.counts[WRONG] > 0) {
+        print_error("%zu wrong, first in case %zu\n", progress.counts[WRONG], progress.first_wrong);
+    }
+    return progress;
+}
+
+static bool flip_a_bit(size_t number)
+{
+    uint8_t byte = image[number] ^ (uint8_t)(1 << number % 8);
+    write_at(number, &byte, 1);
+    return true;
+}
+
+static void a_flipped_bit_is_never_read_as_truth(void **state)
+{
+    (void)state;
+    struct progress progress = try_cases(image_size, flip_a_bit);
+    assert_int_equal(progress.counts[WRONG], 0);
+    assert_true(progress.counts[FOUND_READING] > ENTRY_COUNT * 32);
+}
+
+static bool clear_a_page(size_t number)
+{
+    static const uint8_t zeros[PAGE_SIZE];
+    if (memcmp(image + number * PAGE_SIZE, zeros, PAGE_SIZE) == 0) return false;
+    write_at(number * PAGE_SIZE, zeros, PAGE_SIZE);
+    return true;
+}
+
+static void a_cleared_page_is_never_read_as_truth(void **state)
+{
+    (void)state;
+    struct progress progress = try_cases(image_size / PAGE_SIZE, clear_a_page);
+    assert_int_equal(progress.counts[WRONG], 0);
+}
+
+static bool swap_two_pages(size_t number)
+{
+    size_t pages = image_size / PAGE_SIZE;
+    size_t one = number / pages;
+    size_t other = number % pages;
+    if (one >= other) return false;
+    write_at(one * PAGE_SIZE, image + other * PAGE_SIZE, PAGE_SIZE);
+    write_at(other * PAGE_SIZE, image + one * PAGE_SIZE, PAGE_SIZE);
+    return true;
+}
+
+static void swapped_pages_are_never_read_as_truth(void **state)
+{
+    (void)state;
+    size_t pages = image_size / PAGE_SIZE;
+    struct progress progress = try_cases(pages * pages, swap_two_pages);
+    assert_int_equal(progress.counts[WRONG], 0);
+}
+
+static void a_cut_file_is_found(void **state)
+{
+    (void)state;
+    char path[PATH_SIZE + 32];
+    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
+    for (size_t size = 0; size < image_size; size += 512) {
+        struct kz_log *log = NULL;
+        struct kz_error error = {.text = ""};
+        assert_int_equal(truncate(path, (off_t)size), 0);
+        enum kz_status status = kz_log_open(directory, KZ_LOG_EXISTING, MAP_SIZE, &log, &error);
+        if (size < 2 * (size_t)PAGE_SIZE) {
+            assert_true(status == KZ_CORRUPT || status == KZ_MALFORMED);
+        } else {
+            assert_int_equal(status, KZ_CORRUPT);
+        }
+        write_at(0, image, image_size);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_read_as_truth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cut_file_is_found, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
+}
