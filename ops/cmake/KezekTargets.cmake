@@ -72,5 +72,12 @@ function(kz_fuzz name)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
     list(JOIN arg_DECODER " " decoder)
-    file(APPEND ${PROJECT_BINARY_DIR}/fuzz-targets.txt.new "${name} ${decoder}\n")
+    set_property(TARGET kz_options APPEND PROPERTY KZ_FUZZ_TARGETS "${name} ${decoder}")
 endfunction()
+
+# What tests/fuzz/run reads: a line for each fuzz target, its name and its decoder's files. Written
+# whole each time the build system is generated.
+if(KZ_FUZZ)
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/fuzz-targets.txt
+        CONTENT "$<JOIN:$<TARGET_PROPERTY:kz_options,KZ_FUZZ_TARGETS>,\n>\n")
+endif()
