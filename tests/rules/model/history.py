@@ -29,6 +29,8 @@ class History:
         self.time = self.setting.start
         self.asked: list[Entry] = []
         """Entries with a request id, to be repeated."""
+        self.missed: set[tuple[str, int, Date]] = set()
+        """Evenings and mornings that are never written."""
         self.long_jumps_left = self.random.choice((0, 0, 1, LONG_JUMPS_MAX))
         self.to_do: list[Proposal] = opening(self.setting)
         self.actors_from = self.random.choice((0, 0, 60))
@@ -147,7 +149,12 @@ class History:
                 # After a change of offset the date may be one before that of the last accepted one: not due.
                 is_back = last is not None and last > today and self.random.random() < 0.5
                 is_due = is_past and (last is None or last < today or is_back)
-                if is_due and self.random.random() < self.setting.promptness[type_]:
+                if not is_due or (type_, number, today) in self.missed:
+                    continue
+                if self.random.random() > self.setting.promptness[type_]:
+                    if self.random.random() < 0.2:
+                        self.missed.add((type_, number, today))
+                else:
                     self.to_do.append((type_, {"territory": number, "date": today.isoformat()}))
         self.random.shuffle(self.to_do)
 

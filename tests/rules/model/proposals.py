@@ -216,14 +216,27 @@ class Proposer:
             "priority": self.places_in("priority"),
         }
         places = found[self.random.choice(("reported", "open", "published", "priority", "priority"))]
-        again = sorted({place for place in places if places.count(place) > 1})
-        if again and self.random.random() < 0.5:
-            places = again
+        if self.random.random() < 0.3:
+            return self.retract_from_the_newest()
         if not places:
             return None
         place = self.random.choice(places)
         free = free_places(self.state, place)
         count = self.random.choice((1, free, free, self.random.randint(1, free), free + 1))
+        return place_fields(place, min(count, 1000))
+
+    def retract_from_the_newest(self) -> Entry | None:
+        """One more place than is free before the bulletins of a stage, where two of them have such places."""
+        stage = self.random.choice(("published", "priority"))
+        places = self.places_in(stage)
+        again = [place for place in places if places.count(place) > 1]
+        if not again:
+            return None
+        place = self.random.choice(again)
+        count = self.state.reported.get(place, 0) + self.state.open.get(place, 0) + 1
+        if stage == "priority":
+            for bulletin in self.state.bulletins_of(self.queue_of(place), "published"):
+                count += bulletin.places.get(place[0], 0)
         return place_fields(place, min(count, 1000))
 
     def places_in(self, stage: str) -> list[Place]:
