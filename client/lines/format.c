@@ -20,14 +20,7 @@ static_assert(COMMON_SIZE_MAX + ESCAPE_SIZE_MAX * KZ_TEXT_SIZE_MAX <= KZ_LINE_SI
 static_assert(COMMON_SIZE_MAX + KZ_MEMBERS_MAX * MEMBER_SIZE_MAX <= KZ_LINE_SIZE_MAX,
               "the largest membership fits a line");
 
-/* Each put_…() writes at OUT and returns the place behind what it wrote. */
-
-static char *put_string(char *out, const char *string)
-{
-    size_t size = strlen(string);
-    memcpy(out, string, size);
-    return out + size;
-}
+/* Each put_…() writes at OUT and returns the place behind what it wrote, as stpcpy() does. */
 
 static char *put_unsigned(char *out, uint64_t value)
 {
@@ -51,7 +44,7 @@ static char *put_signed(char *out, int64_t value)
 static char *put_quoted(char *out, const char *string)
 {
     *out++ = '"';
-    out = put_string(out, string);
+    out = stpcpy(out, string);
     *out++ = '"';
     return out;
 }
@@ -82,7 +75,7 @@ static char *put_escape(char *out, char byte)
     case '\t': *out++ = 't'; return out;
     default: break;
     }
-    out = put_string(out, "u00");
+    out = stpcpy(out, "u00");
     *out++ = digits[byte >> 4];
     *out++ = digits[byte & 15];
     return out;
@@ -123,10 +116,10 @@ static char *put_member(char *out, const struct kz_member *member)
 {
     KZ_ASSERT(member->peer.size <= KZ_ADDRESS_SIZE_MAX);
     KZ_ASSERT(member->client.size <= KZ_ADDRESS_SIZE_MAX);
-    out = put_unsigned(put_string(out, "{\"id\":"), member->id);
-    out = put_text(put_string(out, ",\"peer\":"), member->peer);
-    out = put_text(put_string(out, ",\"client\":"), member->client);
-    out = put_quoted(put_string(out, ",\"role\":"), kz_word(&kz_member_role_words, member->role));
+    out = put_unsigned(stpcpy(out, "{\"id\":"), member->id);
+    out = put_text(stpcpy(out, ",\"peer\":"), member->peer);
+    out = put_text(stpcpy(out, ",\"client\":"), member->client);
+    out = put_quoted(stpcpy(out, ",\"role\":"), kz_word(&kz_member_role_words, member->role));
     *out++ = '}';
     return out;
 }
@@ -152,7 +145,7 @@ static char *put_value(char *out, const struct kz_entry *entry, const struct kz_
     case KZ_FORM_U32: return put_unsigned(out, *(const uint32_t *)member);
     case KZ_FORM_U64: return put_unsigned(out, *(const uint64_t *)member);
     case KZ_FORM_I32: return put_signed(out, *(const int32_t *)member);
-    case KZ_FORM_BOOL: return put_string(out, *(const bool *)member ? "true" : "false");
+    case KZ_FORM_BOOL: return stpcpy(out, *(const bool *)member ? "true" : "false");
     case KZ_FORM_WORD: return put_quoted(out, kz_word(field->words, *(const uint8_t *)member));
     case KZ_FORM_DATE: return put_date(out, *(const int32_t *)member);
     case KZ_FORM_HOUR: return put_hour(out, *(const int32_t *)member);

@@ -126,13 +126,14 @@ enum kz_status kz_value_hour(const char *name, const json_t *value, int32_t *out
     return KZ_OK;
 }
 
-/* Returns: 0 to 15; -1 for what is no hex digit. */
-static int hex_value(char digit)
+#define NO_HEX_DIGIT 16
+
+static unsigned hex_value(char digit)
 {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
+    if (digit >= '0' && digit <= '9') return (unsigned)(digit - '0');
+    if (digit >= 'a' && digit <= 'f') return (unsigned)(digit - 'a') + 10;
+    if (digit >= 'A' && digit <= 'F') return (unsigned)(digit - 'A') + 10;
+    return NO_HEX_DIGIT;
 }
 
 static bool is_hex(const json_t *value, size_t size)
@@ -141,7 +142,7 @@ static bool is_hex(const json_t *value, size_t size)
 
     const char *digits = json_string_value(value);
     for (size_t i = 0; i < size; i++) {
-        if (hex_value(digits[i]) < 0) return false;
+        if (hex_value(digits[i]) == NO_HEX_DIGIT) return false;
     }
     return true;
 }

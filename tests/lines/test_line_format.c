@@ -71,6 +71,8 @@ static void index_term_and_result_may_be_missing(void **state)
     assert_line(UINT64_MAX, 0, &entry, KZ_RESULT_OK,
                 "{\"index\":18446744073709551615,\"time\":1796101200000,\"type\":\"barrier\","
                 "\"result\":\"ok\"}");
+    assert_line(1, 1, &entry, KZ_RESULT_NONE,
+                "{\"index\":1,\"term\":1,\"time\":1796101200000,\"type\":\"barrier\"}");
     assert_line(0, 9, &entry, KZ_RESULT_NOT_NEXT,
                 "{\"term\":9,\"time\":1796101200000,\"type\":\"barrier\",\"result\":\"not_next\"}");
 }

@@ -126,8 +126,10 @@ static void a_parsed_value_is_read_like_a_line(void **state)
     assert_int_equal(line.entry.application_only.application, 12);
     json_decref(json);
 
-    json = json_loads("{\"type\":\"calendar\",\"date\":\"2026-11-23\",\"working\":\"\\u0000\"}",
+    json = json_loads("{\"type\":\"territory\",\"territory\":1,\"utc_offset_minutes\":300,"
+                      "\"name\":\"a\\u0000b\"}",
                       JSON_ALLOW_NUL, NULL);
+    assert_non_null(json);
     assert_int_equal(kz_line_from_json(json, KZ_LINE_COMMAND, &line, &error), KZ_MALFORMED);
     json_decref(json);
 }
@@ -166,6 +168,8 @@ static const struct refusal of_the_line[] = {
      "\"actor\": 4294967296 is not a whole number from 0 to 4294967295"},
     {"{\"type\":\"barrier\",\"time\":0,\"request\":\"00\"}",
      "\"request\": \"00\" is not 32 hex digits"},
+    {"{\"type\":\"barrier\",\"time\":0,\"request\":\"000000000000000000000000000000000\"}",
+     "\"request\": \"000000000000000000000000000000000\" is not 32 hex digits"},
     {"{\"type\":\"barrier\",\"time\":0,\"request\":null}",
      "\"request\": null is not 32 hex digits"},
     {"{\"type\":\"barrier\",\"time\":0,\"result\":\"fine\"}",
@@ -349,6 +353,18 @@ static void a_text_has_at_most_its_bytes(void **state)
     assert_int_equal(parse(territory_named(KZ_TEXT_SIZE_MAX + 1, "x")), KZ_MALFORMED);
 }
 
+static void an_address_has_at_most_its_bytes(void **state)
+{
+    (void)state;
+    char text[256];
+    for (int size = KZ_ADDRESS_SIZE_MAX; size <= KZ_ADDRESS_SIZE_MAX + 1; size++) {
+        (void)snprintf(text, sizeof text,
+                       MEMBERS("[{\"id\":1,\"peer\":\"%0*d\",\"client\":\"\",\"role\":\"voter\"}]"),
+                       size, 7);
+        assert_int_equal(parse(text), size == KZ_ADDRESS_SIZE_MAX ? KZ_OK : KZ_MALFORMED);
+    }
+}
+
 /* The value in an error is cut to a whole character, wherever the cut falls. */
 static void a_long_value_is_cut_at_a_character(void **state)
 {
@@ -425,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_refused_member_is_named_by_its_place),
         cmocka_unit_test(no_field_may_be_missing_or_null),
         cmocka_unit_test(a_text_has_at_most_its_bytes),
+        cmocka_unit_test(an_address_has_at_most_its_bytes),
         cmocka_unit_test(a_long_value_is_cut_at_a_character),
         cmocka_unit_test(a_line_has_at_most_its_bytes),
         cmocka_unit_test(without_memory_a_line_is_refused),
