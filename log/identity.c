@@ -13,17 +13,12 @@
  *       64 24·n each peer: raft id (8), incarnation (16)
  *  64+24·n    8 XXH3-64 of everything before */
 #include "log/node_files.h"
-#include "log/whole_file.h"
 #include "statemachine/base/assert.h"
 #include "statemachine/base/bytes.h"
 #include "statemachine/base/checksum.h"
 
-#define NAME              "identity"
-#define VERSION           1
-#define MAGIC_SIZE        8
-#define HEADER_SIZE       64
-#define PEER_SIZE         24
-#define IDENTITY_SIZE_MAX (HEADER_SIZE + PEER_SIZE * KZ_MEMBERS_MAX + 8)
+#define VERSION    1
+#define MAGIC_SIZE 8
 
 static const uint8_t magic[MAGIC_SIZE] = "KZIDENT";
 static const uint8_t zeros[8];
@@ -68,25 +63,11 @@ enum kz_status kz_identity_decode(const uint8_t *bytes, size_t size,
     return KZ_OK;
 }
 
-enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_identity,
-                                struct kz_error *error)
-{
-    uint8_t bytes[IDENTITY_SIZE_MAX];
-    size_t size = 0;
-    enum kz_status status = kz_whole_file_read(directory, NAME, bytes, sizeof bytes, &size, error);
-    if (status != KZ_OK) return status;
-
-    status = kz_identity_decode(bytes, size, out_identity);
-    if (status == KZ_OK) return KZ_OK;
-    return kz_error_set(error, status, "%s/" NAME ": %s", directory, kz_status_text(status));
-}
-
-enum kz_status kz_identity_write(const char *directory, const struct kz_identity *identity,
-                                 struct kz_error *error)
+size_t kz_identity_encode(const struct kz_identity *identity,
+                          uint8_t out[static KZ_IDENTITY_SIZE_MAX])
 {
     KZ_ASSERT(identity->peer_count <= KZ_MEMBERS_MAX);
-    uint8_t bytes[IDENTITY_SIZE_MAX];
-    struct kz_writer writer = kz_writer_init(bytes, sizeof bytes);
+    struct kz_writer writer = kz_writer_init(out, KZ_IDENTITY_SIZE_MAX);
     kz_write_bytes(&writer, magic, MAGIC_SIZE);
     kz_write_u32(&writer, VERSION);
     kz_write_bytes(&writer, zeros, 4);
@@ -99,7 +80,7 @@ enum kz_status kz_identity_write(const char *directory, const struct kz_identity
         kz_write_u64(&writer, identity->peers[i].id);
         kz_write_bytes(&writer, identity->peers[i].incarnation, KZ_ID_SIZE);
     }
-    kz_write_u64(&writer, kz_checksum(bytes, kz_writer_size(&writer)));
+    kz_write_u64(&writer, kz_checksum(out, kz_writer_size(&writer)));
     KZ_ASSERT(!writer.failed);
-    return kz_whole_file_write(directory, NAME, bytes, kz_writer_size(&writer), error);
+    return kz_writer_size(&writer);
 }

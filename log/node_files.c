@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory's lock; identity.c and vote.c are the files. */
+/* The directory's lock, and its two files; identity.c and vote.c know their bytes. */
 #include "log/node_files.h"
+
+#include "log/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,4 +68,49 @@ enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lo
 void kz_directory_unlock(int lock)
 {
     (void)close(lock);
+}
+
+/* Says which file did not decode, and why. */
+static enum kz_status undecoded(enum kz_status status, const char *directory, const char *name,
+                                struct kz_error *error)
+{
+    if (status == KZ_OK) return KZ_OK;
+    return kz_error_set(error, status, "%s/%s: %s", directory, name, kz_status_text(status));
+}
+
+enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_identity,
+                                struct kz_error *error)
+{
+    uint8_t bytes[KZ_IDENTITY_SIZE_MAX];
+    size_t size = 0;
+    enum kz_status status =
+        kz_whole_file_read(directory, "identity", bytes, sizeof bytes, &size, error);
+    if (status != KZ_OK) return status;
+    return undecoded(kz_identity_decode(bytes, size, out_identity), directory, "identity", error);
+}
+
+enum kz_status kz_identity_write(const char *directory, const struct kz_identity *identity,
+                                 struct kz_error *error)
+{
+    uint8_t bytes[KZ_IDENTITY_SIZE_MAX];
+    size_t size = kz_identity_encode(identity, bytes);
+    return kz_whole_file_write(directory, "identity", bytes, size, error);
+}
+
+enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote, struct kz_error *error)
+{
+    uint8_t bytes[KZ_VOTE_SIZE];
+    size_t size = 0;
+    enum kz_status status =
+        kz_whole_file_read(directory, "vote", bytes, sizeof bytes, &size, error);
+    if (status != KZ_OK) return status;
+    return undecoded(kz_vote_decode(bytes, size, out_vote), directory, "vote", error);
+}
+
+enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
+                             struct kz_error *error)
+{
+    uint8_t bytes[KZ_VOTE_SIZE];
+    size_t size = kz_vote_encode(vote, bytes);
+    return kz_whole_file_write(directory, "vote", bytes, size, error);
 }

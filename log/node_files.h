@@ -44,7 +44,13 @@ enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_i
 enum kz_status kz_identity_write(const char *directory, const struct kz_identity *identity,
                                  struct kz_error *error);
 
-/* Decodes a whole file, strictly. Errors: KZ_CORRUPT, KZ_NEWER. */
+#define KZ_IDENTITY_SIZE_MAX (64 + 24 * KZ_MEMBERS_MAX + 8)
+
+/* The whole file's bytes. Returns: how many. */
+size_t kz_identity_encode(const struct kz_identity *identity,
+                          uint8_t out[static KZ_IDENTITY_SIZE_MAX]);
+
+/* Strict: only what the encoder gives. Errors: KZ_CORRUPT, KZ_NEWER. */
 enum kz_status kz_identity_decode(const uint8_t *bytes, size_t size,
                                   struct kz_identity *out_identity);
 
@@ -57,6 +63,10 @@ enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote,
                             struct kz_error *error);
 enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
                              struct kz_error *error);
+
+#define KZ_VOTE_SIZE 40
+
+size_t kz_vote_encode(const struct kz_vote *vote, uint8_t out[static KZ_VOTE_SIZE]);
 enum kz_status kz_vote_decode(const uint8_t *bytes, size_t size, struct kz_vote *out_vote);
 
 #endif

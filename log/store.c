@@ -141,12 +141,24 @@ static void close_cursors(struct kz_transaction *transaction)
     }
 }
 
+/* Returns: whether LMDB still begins transactions; not behind a failed write of its meta page. */
+static bool can_go_on(const struct kz_store *store)
+{
+    MDB_txn *txn = NULL;
+    int code = mdb_txn_begin(store->environment, NULL, MDB_RDONLY, &txn);
+    if (code == MDB_SUCCESS) mdb_txn_abort(txn);
+    return code != MDB_PANIC;
+}
+
 enum kz_status kz_transaction_commit(struct kz_transaction *transaction)
 {
     close_cursors(transaction);
     int code = mdb_txn_commit(transaction->txn);
     transaction->txn = NULL;
-    return code == MDB_SUCCESS ? KZ_OK : fail(transaction->store, code, transaction->error);
+    if (code == MDB_SUCCESS) return KZ_OK;
+    enum kz_status status = fail(transaction->store, code, transaction->error);
+    if (status != KZ_NO_SPACE || can_go_on(transaction->store)) return status;
+    return fail(transaction->store, EIO, transaction->error);
 }
 
 void kz_transaction_abort(struct kz_transaction *transaction)

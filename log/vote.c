@@ -9,15 +9,12 @@
  *       24    8 voted for: a raft id, 0 for nobody
  *       32    8 XXH3-64 of the 32 bytes before */
 #include "log/node_files.h"
-#include "log/whole_file.h"
 #include "statemachine/base/assert.h"
 #include "statemachine/base/bytes.h"
 #include "statemachine/base/checksum.h"
 
-#define NAME       "vote"
 #define VERSION    1
 #define MAGIC_SIZE 8
-#define VOTE_SIZE  40
 
 static const uint8_t magic[MAGIC_SIZE] = "KZVOTE\0";
 
@@ -39,29 +36,15 @@ enum kz_status kz_vote_decode(const uint8_t *bytes, size_t size, struct kz_vote 
     return KZ_OK;
 }
 
-enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote, struct kz_error *error)
+size_t kz_vote_encode(const struct kz_vote *vote, uint8_t out[static KZ_VOTE_SIZE])
 {
-    uint8_t bytes[VOTE_SIZE];
-    size_t size = 0;
-    enum kz_status status = kz_whole_file_read(directory, NAME, bytes, sizeof bytes, &size, error);
-    if (status != KZ_OK) return status;
-
-    status = kz_vote_decode(bytes, size, out_vote);
-    if (status == KZ_OK) return KZ_OK;
-    return kz_error_set(error, status, "%s/" NAME ": %s", directory, kz_status_text(status));
-}
-
-enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
-                             struct kz_error *error)
-{
-    uint8_t bytes[VOTE_SIZE];
-    struct kz_writer writer = kz_writer_init(bytes, sizeof bytes);
+    struct kz_writer writer = kz_writer_init(out, KZ_VOTE_SIZE);
     kz_write_bytes(&writer, magic, MAGIC_SIZE);
     kz_write_u32(&writer, VERSION);
     kz_write_u32(&writer, 0);
     kz_write_u64(&writer, vote->term);
     kz_write_u64(&writer, vote->voted_for);
-    kz_write_u64(&writer, kz_checksum(bytes, VOTE_SIZE - 8));
-    KZ_ASSERT(!writer.failed && kz_writer_size(&writer) == VOTE_SIZE);
-    return kz_whole_file_write(directory, NAME, bytes, sizeof bytes, error);
+    kz_write_u64(&writer, kz_checksum(out, kz_writer_size(&writer)));
+    KZ_ASSERT(!writer.failed && kz_writer_size(&writer) == KZ_VOTE_SIZE);
+    return KZ_VOTE_SIZE;
 }
