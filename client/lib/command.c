@@ -118,3 +118,22 @@ size_t kz_command_record(const struct kezek_command *command, const uint8_t requ
     if (!kz_has_request(line.entry.request)) memcpy(line.entry.request, request, KZ_ID_SIZE);
     return kz_record_encode(&line.entry, out, capacity);
 }
+
+size_t kezek_command_line(const struct kezek_command *command, const struct kezek_outcome *outcome,
+                          char *out, size_t capacity)
+{
+    struct kz_line line;
+    char text[KZ_LINE_SIZE_MAX];
+    uint8_t result = KZ_RESULT_NONE;
+
+    if (kz_line_from_json(command->object, KZ_LINE_COMMAND, &line, NULL) != KZ_OK) return 0;
+    if (outcome->result != NULL) {
+        (void)kz_word_find(&kz_result_words, outcome->result, strlen(outcome->result), &result);
+    }
+    memcpy(line.entry.request, outcome->request, KZ_ID_SIZE);
+    line.entry.time = outcome->time;
+    size_t size = kz_line_format(outcome->index, 0, &line.entry, result, text);
+    if (size >= capacity) return 0;
+    memcpy(out, text, size + 1);
+    return size;
+}

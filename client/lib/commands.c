@@ -85,6 +85,12 @@ static bool add_command(struct batch *batch, const uint8_t *record, size_t size,
 
 /* ---- Asking ---- */
 
+void kezek_client_draw_request(struct kezek_client *client, uint8_t out_request[16])
+{
+    kz_put_u64(out_request, kz_client_random(client));
+    kz_put_u64(out_request + 8, kz_client_random(client));
+}
+
 enum kezek_code kezek_client_submit_record(struct kezek_client *client, uint64_t now_ms,
                                            const uint8_t *record, size_t size,
                                            kezek_outcome_callback callback, void *data,
@@ -110,8 +116,7 @@ enum kezek_code kezek_client_submit(struct kezek_client *client, uint64_t now_ms
 {
     uint8_t record[KZ_RECORD_SIZE_MAX];
     uint8_t request[KZ_ID_SIZE];
-    kz_put_u64(request, kz_client_random(client));
-    kz_put_u64(request + 8, kz_client_random(client));
+    kezek_client_draw_request(client, request);
 
     size_t size = kz_command_record(command, request, record, sizeof record, error);
     if (size == 0) return KEZEK_USAGE;

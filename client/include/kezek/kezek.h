@@ -79,6 +79,12 @@ struct kezek_outcome {
     char text[160]; /* for people, when code is neither KEZEK_OK nor KEZEK_REFUSED */
 };
 
+/* Writes COMMAND and what became of it as one line of an export, with a closing zero. Returns: its
+ * size, 0 when it does not fit or fields are missing. */
+KEZEK_API size_t kezek_command_line(const struct kezek_command *command,
+                                    const struct kezek_outcome *outcome, char *out,
+                                    size_t capacity);
+
 typedef void (*kezek_outcome_callback)(void *data, const struct kezek_outcome *outcome);
 
 /* ---- Questions: views of the state ---- */
@@ -218,6 +224,9 @@ KEZEK_API enum kezek_code kezek_client_submit_record(struct kezek_client *client
                                                      const uint8_t *record, size_t size,
                                                      kezek_outcome_callback callback, void *data,
                                                      struct kezek_error *error);
+
+/* Draws a request id, for records made elsewhere. */
+KEZEK_API void kezek_client_draw_request(struct kezek_client *client, uint8_t out_request[16]);
 
 /* One question. WHAT says which member is filled and which callback content comes. */
 struct kezek_question {

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real kezekd processes for tests: start, stop, kill, restart; wait; read metrics; speak frames.
+
+    with cluster.Cluster(3) as nodes:
+        nodes.start()
+        nodes.wait_ready()
+        nodes.leader().kill()
+
+The program is KEZEKD of the environment. Everything lives on free loopback ports in a temporary directory,
+which is kept, and named, when the test fails. Nothing here sleeps for a guessed time: it waits for a condition.
+"""
+from __future__ import annotations
+
+import ctypes
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = os.environ.get("KEZEKD", "kezekd")
+CLUSTER_ID = "6b657a656b" + "00" * 10 + "01"
+HELLO, WELCOME, GOODBYE = 1, 2, 9
+HEADER_SIZE = 24
+
+_xxhash = ctypes.CDLL("libxxhash.so.0")
+_xxhash.XXH3_64bits.restype = ctypes.c_uint64
+_xxhash.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+
+
+def wait_for(condition, timeout: float = 10.0, what: str = "a condition"):
+    """Returns the first true value of condition(); raises TimeoutError after so many seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s in vain for {what}")
+        time.sleep(0.01)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at; all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+# ---- Frames (client/wire/frame.h) ----
+
+def seal(kind: int, tag: int = 0, body: bytes = b"", version: int = 1) -> bytes:
+    start = struct.pack("<IBBHQ", HEADER_SIZE + len(body), version, kind, 0, tag)
+    checksum = _xxhash.XXH3_64bits(start, 16) ^ _xxhash.XXH3_64bits(body, len(body))
+    return start + struct.pack("<Q", checksum) + body
+
+
+class Connection:
+    """A blocking connection that speaks frames. Reading past the other side's end raises EOFError."""
+
+    def __init__(self, port: int, timeout: float = 10.0, source: str | None = None):
+        address = (source, 0) if source else None
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout, source_address=address)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, kind: int, tag: int = 0, body: bytes = b""):
+        self.socket.sendall(seal(kind, tag, body))
+
+    def send_raw(self, data: bytes):
+        self.socket.sendall(data)
+
+    def _fill(self, size: int):
+        while len(self.buffer) < size:
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError("the connection was closed")
+            self.buffer += data
+
+    def receive(self) -> tuple[int, int, bytes]:
+        """The next frame: type, tag, body."""
+        self._fill(HEADER_SIZE)
+        size, _, kind, _, tag = struct.unpack_from("<IBBHQ", self.buffer)
+        self._fill(size)
+        frame, self.buffer = self.buffer[:size], self.buffer[size:]
+        if seal(kind, tag, frame[HEADER_SIZE:]) != frame:
+            raise ValueError("a frame of the node has a wrong checksum")
+        return kind, tag, frame[HEADER_SIZE:]
+
+    def goodbye(self) -> str:
+        """The sentence of the GOODBYE that is next, after which the connection must end."""
+        kind, _, body = self.receive()
+        if kind != GOODBYE:
+            raise ValueError(f"frame {kind} came instead of a goodbye")
+        try:
+            self.receive()
+        except (EOFError, ConnectionResetError):
+            return body[2:].decode()
+        raise ValueError("the connection was not closed after its goodbye")
+
+
+# ---- Nodes ----
+
+class Node:
+    def __init__(self, number: int, directory: pathlib.Path, ports: tuple[int, int, int], roster: str):
+        self.number = number
+        self.directory = directory / f"node{number}"
+        self.journal = directory / f"node{number}.log"
+        self.client, self.peer, self.admin = ports
+        self.roster = roster
+        self.extra: list[str] = []
+        self.process: subprocess.Popen | None = None
+
+    def arguments(self) -> list[str]:
+        return [PROGRAM, "--id", str(self.number), "--data", str(self.directory),
+                "--client", f"127.0.0.1:{self.client}", "--peer", f"127.0.0.1:{self.peer}",
+                "--admin", f"127.0.0.1:{self.admin}", "--cluster-id", CLUSTER_ID,
+                "--cluster", self.roster, *self.extra]
+
+    def start(self, *extra: str) -> "Node":
+        """Starts the process with these flags beside the usual; does not wait for anything."""
+        assert self.process is None, f"node {self.number} is running already"
+        with self.journal.open("ab") as journal:
+            self.process = subprocess.Popen([*self.arguments(), *extra], stderr=journal,
+                                            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        return self
+
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def end(self, number: int, timeout: float = 20.0) -> int:
+        """Sends a signal and waits for the end. Returns: the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def stop(self) -> int:
+        return self.end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        return self.end(signal.SIGKILL)
+
+    def restart(self, *extra: str) -> "Node":
+        if self.is_running():
+            self.stop()
+        self.process = None
+        return self.start(*extra)
+
+    def wait_exit(self, timeout: float = 10.0) -> int:
+        """Waits for a node that ends by itself. Returns: the exit code."""
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def get(self, path: str, timeout: float = 5.0) -> tuple[int, str]:
+        """GET at the admin port. Returns: status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def _answers(self, path: str) -> bool:
+        if not self.is_running():
+            raise RuntimeError(f"node {self.number} has ended:\n{self.log()[-2000:]}")
+        try:
+            return self.get(path)[0] == 200
+        except OSError:
+            return False
+
+    def wait_live(self, timeout: float = 10.0) -> "Node":
+        wait_for(lambda: self._answers("/livez"), timeout, f"/livez of node {self.number}")
+        return self
+
+    def wait_ready(self, timeout: float = 10.0) -> "Node":
+        wait_for(lambda: self._answers("/readyz"), timeout, f"/readyz of node {self.number}")
+        return self
+
+    def metrics(self) -> dict[str, float]:
+        """Name with its labels → value."""
+        lines = self.get("/metrics")[1].splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+    def is_leader(self) -> bool:
+        try:
+            return self.is_running() and self.metrics()['kezek_role{role="leader"}'] == 1
+        except OSError:
+            return False
+
+    def log(self) -> str:
+        return self.journal.read_text() if self.journal.exists() else ""
+
+    def connect(self, **options) -> Connection:
+        return Connection(self.client, **options)
+
+
+class Cluster:
+    """COUNT nodes that know of each other. Leaving the context ends them; after a failure the directory stays."""
+
+    def __init__(self, count: int = 3, *extra: str, directory: pathlib.Path | None = None):
+        self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="kezek-test-"))
+        ports = free_ports(3 * count)
+        peers = ports[count:2 * count]
+        roster = ",".join(f"{i + 1}=127.0.0.1:{port}" for i, port in enumerate(peers))
+        self.nodes = [Node(i + 1, self.directory, (ports[i], peers[i], ports[2 * count + i]), roster)
+                      for i in range(count)]
+        for node in self.nodes:
+            node.extra = list(extra)
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, failure, *_):
+        for node in self.nodes:
+            if node.is_running():
+                node.kill()
+        if failure is None:
+            shutil.rmtree(self.directory)
+        else:
+            print(f"kept: {self.directory}", file=sys.stderr)
+
+    def __getitem__(self, number: int) -> Node:
+        """By the node's number, from 1."""
+        return self.nodes[number - 1]
+
+    def __iter__(self):
+        return iter(self.nodes)
+
+    def start(self, *extra: str) -> "Cluster":
+        for node in self.nodes:
+            node.start(*extra)
+        return self
+
+    def stop(self) -> list[int]:
+        """Stops all at once. Returns: the exit codes."""
+        running = [node for node in self.nodes if node.is_running()]
+        for node in running:
+            node.process.send_signal(signal.SIGTERM)
+        return [node.wait_exit(20.0) for node in running]
+
+    def wait_ready(self, timeout: float = 15.0) -> "Cluster":
+        for node in self.nodes:
+            if node.is_running():
+                node.wait_ready(timeout)
+        return self
+
+    def leader(self, timeout: float = 10.0) -> Node:
+        return wait_for(lambda: next((n for n in self.nodes if n.is_leader()), None), timeout, "a leader")
+
+
+def check_exposition(text: str) -> list[str]:
+    """Faults of Prometheus text: a sample without HELP and TYPE before it, a bad name, a repeated series."""
+    faults, types, helps, seen = [], {}, set(), set()
+    for line in text.splitlines():
+        if match := re.fullmatch(r"# (HELP|TYPE) ([a-z_]+) (.+)", line):
+            (types.__setitem__(match[2], match[3]) if match[1] == "TYPE" else helps.add(match[2]))
+            continue
+        match = re.fullmatch(r"([a-z_]+)(\{[^}]*\})? (-?[0-9.e+-]+)", line)
+        if match is None:
+            faults.append(f"no sample: {line}")
+            continue
+        base = re.sub(r"_(bucket|sum|count)$", "", match[1])
+        name = base if types.get(base) == "histogram" else match[1]
+        if name not in types or name not in helps:
+            faults.append(f"no HELP and TYPE before: {line}")
+        elif (types[name] == "counter") != name.endswith("_total"):
+            faults.append(f"a counter ends in _total, and nothing else does: {line}")
+        if (match[1], match[2]) in seen:
+            faults.append(f"twice: {line}")
+        seen.add((match[1], match[2]))
+    return faults
