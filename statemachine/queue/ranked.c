@@ -27,6 +27,7 @@
 #include "statemachine/base/bytes.h"
 #include "statemachine/base/checksum.h"
 #include "statemachine/queue/chunk.h"
+#include "statemachine/queue/seek.h"
 
 #include <string.h>
 
@@ -42,12 +43,6 @@ struct path {
     uint32_t at[HEIGHT_MAX + 1];
 };
 
-static bool is_before(const struct kz_rank_key *a, const struct kz_rank_key *b)
-{
-    return (a->applied_at < b->applied_at) |
-           ((a->applied_at == b->applied_at) & (a->number < b->number));
-}
-
 /* Depends on the key alone, never on a node's seed: it decides the shape. */
 static unsigned height_of(struct kz_rank_key key)
 {
@@ -59,45 +54,52 @@ static unsigned height_of(struct kz_rank_key key)
     return (unsigned)__builtin_ctzll(hash) / HEIGHT_BITS;
 }
 
-/* Returns: the first entry whose key is not before KEY; the count when all are. */
-static uint32_t lower_bound(const struct kz_chunk *chunk, const struct kz_rank_key *key)
-{
-    uint32_t first = 0;
-    uint32_t count = chunk->count;
+/* One step of the way down: an inner chunk and the entry in it below which KEY belongs. */
+struct turn {
+    struct kz_chunk *chunk;
+    uint32_t at;
+    uint32_t child;
+    uint32_t weight;
+};
 
-    while (count > 0) {
-        uint32_t half = count / 2;
-        bool right = is_before(&chunk->keys[first + half], key);
-        first = right ? first + half + 1 : first;
-        count = right ? count - half - 1 : half;
-    }
-    return first;
+static const struct kz_bounds unbounded = {INT64_MIN, INT64_MAX};
+
+/* Finds KEY's way through the inner chunk of that NAME; BOUNDS become those of the child. */
+static struct turn turn_at(const struct kz_ranked_pool *pool, unsigned level, uint32_t name,
+                           const struct kz_rank_key *key, struct kz_bounds *bounds)
+{
+    struct kz_chunk *chunk = kz_chunk_at(pool, level, name);
+    uint32_t at = kz_seek(chunk->keys, chunk->count - 1, key, *bounds); /* the last is behind KEY */
+
+    if (at > 0) bounds->low = chunk->keys[at - 1].applied_at;
+    bounds->high = chunk->keys[at].applied_at;
+    return (struct turn){chunk, at, chunk->keys[at].slot, kz_chunk_weights(chunk)[at]};
 }
 
-static uint32_t search(const struct kz_ranked_pool *pool, unsigned level, uint32_t name,
-                       const struct kz_rank_key *key)
+/* The leaf's count is known from its parent: its own header, not in the cache, is not waited for.
+ */
+static uint32_t seek_in_leaf(const struct kz_ranked_pool *pool, uint32_t name, uint32_t count,
+                             const struct kz_rank_key *key, struct kz_bounds bounds)
 {
-    if (name == KZ_NO_CHUNK) return 0;
-
-    const struct kz_chunk *chunk = kz_chunk_at(pool, level, name);
-    uint32_t entries = level == 0 ? chunk->count : chunk->count - 1; /* all before the sentinel's */
-    if (entries == 0 || is_before(&chunk->keys[entries - 1], key)) return entries;
-    return lower_bound(chunk, key);
+    return count == 0 ? 0 : kz_seek(kz_chunk_at(pool, 0, name)->keys, count, key, bounds);
 }
 
 static void descend(const struct kz_ranked_pool *pool, const struct kz_ranked *set,
                     const struct kz_rank_key *key, struct path *out_path)
 {
+    struct kz_bounds bounds = unbounded;
     uint32_t name = set->root;
+    uint32_t count = set->count;
 
     for (unsigned level = set->height; level > 0; level--) {
-        uint32_t at = search(pool, level, name, key);
+        struct turn turn = turn_at(pool, level, name, key, &bounds);
         out_path->chunk[level] = name;
-        out_path->at[level] = at;
-        name = kz_chunk_at(pool, level, name)->keys[at].slot;
+        out_path->at[level] = turn.at;
+        name = turn.child;
+        count = turn.weight;
     }
     out_path->chunk[0] = name;
-    out_path->at[0] = search(pool, 0, name, key);
+    out_path->at[0] = seek_in_leaf(pool, name, count, key, bounds);
 }
 
 /* Sets what an entry of an inner chunk stands for. */
@@ -238,16 +240,18 @@ void kz_ranked_remove(struct kz_ranked_pool *pool, struct kz_ranked *set, struct
 uint32_t kz_ranked_rank(const struct kz_ranked_pool *pool, const struct kz_ranked *set,
                         struct kz_rank_key key)
 {
+    struct kz_bounds bounds = unbounded;
     uint32_t name = set->root;
+    uint32_t count = set->count;
     uint32_t rank = 0;
 
     for (unsigned level = set->height; level > 0; level--) {
-        struct kz_chunk *chunk = kz_chunk_at(pool, level, name);
-        uint32_t at = search(pool, level, name, &key);
-        rank += kz_chunk_weigh(chunk, level, 0, at);
-        name = chunk->keys[at].slot;
+        struct turn turn = turn_at(pool, level, name, &key, &bounds);
+        rank += kz_chunk_weigh(turn.chunk, level, 0, turn.at);
+        name = turn.child;
+        count = turn.weight;
     }
-    return rank + search(pool, 0, name, &key);
+    return rank + seek_in_leaf(pool, name, count, &key, bounds);
 }
 
 /* Finds the leaf with the key at RANK < count. OUT_AT: where in it. */
