@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/shell/admin.h"
+
+#include "node/shell/bounds.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_SIZE 1024
+
+struct visitor {
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    struct kz_admin *admin;
+    unsigned handles; /* of the two above that libuv holds */
+    llhttp_t parser;
+    size_t heard; /* bytes of the request so far */
+    char path[KZ_ADMIN_PATH_SIZE_MAX + 1];
+    size_t path_size;
+    bool path_too_long;
+    bool is_answered; /* what still comes in is dropped */
+    char input[READ_SIZE];
+    char *head; /* of the answer, malloc'ed */
+    char *body;
+    struct visitor *next;
+    struct visitor *previous;
+};
+
+struct kz_admin {
+    struct kz_admin_options options;
+    llhttp_settings_t settings;
+    uv_tcp_t listener;
+    bool is_listening;
+    struct visitor *visitors;
+    unsigned visitor_count;
+};
+
+/* ---- A visitor's end ---- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct visitor *visitor = handle->data;
+    struct kz_admin *admin = visitor->admin;
+
+    if (--visitor->handles > 0) return;
+    if (visitor->previous != NULL) visitor->previous->next = visitor->next;
+    if (visitor->next != NULL) visitor->next->previous = visitor->previous;
+    if (admin->visitors == visitor) admin->visitors = visitor->next;
+    admin->visitor_count--;
+    free(visitor->head);
+    free(visitor->body);
+    free(visitor);
+}
+
+static void leave(struct visitor *visitor)
+{
+    if (uv_is_closing((uv_handle_t *)&visitor->tcp)) return;
+    uv_close((uv_handle_t *)&visitor->tcp, on_handle_closed);
+    uv_close((uv_handle_t *)&visitor->timer, on_handle_closed);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    leave(timer->data);
+}
+
+/* ---- Answers ---- */
+
+static const char *status_text(unsigned status)
+{
+    switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 431: return "Request Header Fields Too Large";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+    }
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    if (status < 0) leave(request->handle->data);
+}
+
+/* All is sent; the visitor's own end, or the timer, closes. */
+static void on_written(uv_write_t *request, int status)
+{
+    struct visitor *visitor = request->handle->data;
+
+    if (status < 0 ||
+        uv_shutdown(&visitor->shutdown, (uv_stream_t *)&visitor->tcp, on_shutdown) != 0) {
+        leave(visitor);
+    }
+}
+
+static void send_answer(struct visitor *visitor, unsigned status, size_t body_size)
+{
+    int head_size =
+        asprintf(&visitor->head,
+                 "HTTP/1.1 %u %s\r\n"
+                 "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+                 "Content-Length: %zu\r\n%s"
+                 "Connection: close\r\n\r\n",
+                 status, status_text(status), body_size, status == 405 ? "Allow: GET\r\n" : "");
+    if (head_size < 0) {
+        visitor->head = NULL;
+        leave(visitor);
+        return;
+    }
+    uv_buf_t buffers[2] = {uv_buf_init(visitor->head, (unsigned)head_size),
+                           uv_buf_init(visitor->body, (unsigned)body_size)};
+    visitor->is_answered = true;
+    uv_timer_start(&visitor->timer, on_timer, KZ_ADMIN_ANSWER_MS, 0);
+    if (uv_write(&visitor->write, (uv_stream_t *)&visitor->tcp, buffers, 2, on_written) != 0) {
+        leave(visitor);
+    }
+}
+
+/* Answers with STATUS and a line that says what it means, or with 0 with the page at its path. */
+static void answer(struct visitor *visitor, unsigned status)
+{
+    struct kz_admin *admin = visitor->admin;
+    size_t size = 0;
+    FILE *out = open_memstream(&visitor->body, &size);
+
+    if (out == NULL) {
+        leave(visitor);
+        return;
+    }
+    if (status == 0) {
+        visitor->path[visitor->path_size] = '\0';
+        visitor->path[strcspn(visitor->path, "?#")] = '\0';
+        status = admin->options.write_page(admin->options.context, visitor->path, out);
+    }
+    if (status == 404) fputs("nothing is here; there are /livez, /readyz and /metrics\n", out);
+    if (status == 405) fputs("only GET is allowed\n", out);
+    if (status == 400) fputs("this is no HTTP/1 request\n", out);
+    if (status == 431) fputs("the request is too long\n", out);
+    if (fclose(out) != 0) {
+        leave(visitor);
+        return;
+    }
+    send_answer(visitor, status, size);
+}
+
+/* ---- Requests ---- */
+
+static int on_url(llhttp_t *parser, const char *at, size_t size)
+{
+    struct visitor *visitor = parser->data;
+
+    if (visitor->path_size + size > KZ_ADMIN_PATH_SIZE_MAX) {
+        visitor->path_too_long = true;
+        return 0;
+    }
+    memcpy(visitor->path + visitor->path_size, at, size);
+    visitor->path_size += size;
+    return 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED; /* a body, if there is one, is not read */
+}
+
+static unsigned judge(struct visitor *visitor)
+{
+    const llhttp_t *parser = &visitor->parser;
+
+    if (parser->http_major != 1 || parser->http_minor > 1) return 400;
+    if (parser->method != HTTP_GET) return 405;
+    if (visitor->path_too_long) return 404;
+    return 0;
+}
+
+static void take_bytes(struct visitor *visitor, const char *bytes, size_t size)
+{
+    if (visitor->is_answered) return;
+    visitor->heard += size;
+
+    llhttp_errno_t result = llhttp_execute(&visitor->parser, bytes, size);
+    if (visitor->heard > KZ_ADMIN_HEADER_SIZE_MAX) {
+        answer(visitor, 431);
+    } else if (result == HPE_PAUSED) {
+        answer(visitor, judge(visitor));
+    } else if (result != HPE_OK) {
+        answer(visitor, 400);
+    }
+}
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buffer)
+{
+    struct visitor *visitor = handle->data;
+    (void)suggested;
+    *out_buffer = uv_buf_init(visitor->input, sizeof visitor->input);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+    struct visitor *visitor = stream->data;
+
+    if (got < 0) {
+        leave(visitor);
+    } else if (got > 0) {
+        take_bytes(visitor, buffer->base, (size_t)got);
+    }
+}
+
+static struct visitor *create_visitor(struct kz_admin *admin)
+{
+    struct visitor *visitor = calloc(1, sizeof *visitor);
+
+    if (visitor == NULL) return NULL;
+    if (uv_tcp_init(admin->options.loop, &visitor->tcp) != 0) {
+        free(visitor);
+        return NULL;
+    }
+    uv_timer_init(admin->options.loop, &visitor->timer);
+    llhttp_init(&visitor->parser, HTTP_REQUEST, &admin->settings);
+    visitor->parser.data = visitor;
+    visitor->tcp.data = visitor->timer.data = visitor;
+    visitor->handles = 2;
+    visitor->admin = admin;
+    visitor->next = admin->visitors;
+    if (visitor->next != NULL) visitor->next->previous = visitor;
+    admin->visitors = visitor;
+    admin->visitor_count++;
+    return visitor;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct kz_admin *admin = listener->data;
+    struct visitor *visitor = status < 0 ? NULL : create_visitor(admin);
+
+    if (visitor == NULL) return;
+    if (uv_accept(listener, (uv_stream_t *)&visitor->tcp) != 0 ||
+        admin->visitor_count > KZ_ADMIN_CONNECTIONS_MAX ||
+        uv_read_start((uv_stream_t *)&visitor->tcp, on_allocate, on_read) != 0) {
+        leave(visitor);
+        return;
+    }
+    uv_timer_start(&visitor->timer, on_timer, KZ_ADMIN_HEADER_MS, 0);
+}
+
+/* ---- All of it ---- */
+
+struct kz_admin *kz_admin_create(const struct kz_admin_options *options)
+{
+    struct kz_admin *admin = calloc(1, sizeof *admin);
+
+    if (admin == NULL) return NULL;
+    admin->options = *options;
+    llhttp_settings_init(&admin->settings);
+    admin->settings.on_url = on_url;
+    admin->settings.on_headers_complete = on_headers_complete;
+    return admin;
+}
+
+enum kz_status kz_admin_listen(struct kz_admin *admin, const struct kz_address *address,
+                               struct kz_error *error)
+{
+    int failed = uv_tcp_init(admin->options.loop, &admin->listener);
+
+    if (failed == 0) {
+        admin->is_listening = true;
+        admin->listener.data = admin;
+        failed = uv_tcp_bind(&admin->listener, (const struct sockaddr *)&address->socket, 0);
+    }
+    if (failed == 0) {
+        failed =
+            uv_listen((uv_stream_t *)&admin->listener, KZ_ADMIN_CONNECTIONS_MAX, on_connection);
+    }
+    if (failed == 0) return KZ_OK;
+    if (failed == UV_EADDRINUSE) {
+        return kz_error_set(error, KZ_EXISTS,
+                            "%s is in use: another process listens there; stop it, or give "
+                            "another address",
+                            address->text);
+    }
+    return kz_error_set(error, KZ_IO, "can not listen at %s: %s", address->text,
+                        uv_strerror(failed));
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct kz_admin *admin = handle->data;
+    admin->is_listening = false;
+}
+
+void kz_admin_stop(struct kz_admin *admin)
+{
+    if (admin->is_listening && !uv_is_closing((uv_handle_t *)&admin->listener)) {
+        uv_close((uv_handle_t *)&admin->listener, on_listener_closed);
+    }
+    for (struct visitor *visitor = admin->visitors; visitor != NULL; visitor = visitor->next)
+        leave(visitor);
+}
+
+bool kz_admin_is_empty(const struct kz_admin *admin)
+{
+    return !admin->is_listening && admin->visitors == NULL;
+}
+
+void kz_admin_destroy(struct kz_admin *admin)
+{
+    free(admin);
+}

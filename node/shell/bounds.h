@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound of the node's ports in one place; each has a test. Frames' sizes are in
+ * client/wire/frame.h; the bounds on pending commands are the core's. Who has more to say than a
+ * bound allows is told so with a GOODBYE and closed; who does not answer is closed. */
+#ifndef KZ_BOUNDS_H
+#define KZ_BOUNDS_H
+
+/* Client connections. The first two are defaults of --connections and --connections-per-address. */
+#define KZ_CONNECTIONS_MAX             10000
+#define KZ_CONNECTIONS_PER_ADDRESS_MAX 256
+#define KZ_CONNECTIONS_LIMIT           60000 /* what --connections accepts at most */
+#define KZ_HANDSHAKES_MAX              1024  /* accepted and silent so far */
+#define KZ_PEER_CONNECTIONS_MAX        64    /* accepted at the peer port */
+#define KZ_LISTEN_BACKLOG              1024
+
+/* Times. The protocol of clients has no ping and a watcher may be silent for hours: a client is
+ * idle only when nothing went either way, and loses its place at the shorter time only while
+ * connections are scarce (nine tenths of them taken). */
+#define KZ_HANDSHAKE_MS      3000   /* from accept to the first whole frame */
+#define KZ_FRAME_MS          10000  /* from a frame's first byte to its last */
+#define KZ_IDLE_SCARCE_MS    30000  /* while connections are scarce */
+#define KZ_IDLE_MS           600000 /* otherwise */
+#define KZ_STALLED_MS        30000  /* what is queued for a connection does not shrink below LOW */
+#define KZ_LINGER_MS         1000   /* from our last byte to the other side's end */
+#define KZ_DIAL_MS           2000   /* until a dialed connection stands */
+#define KZ_DIAL_AGAIN_MS     20 /* the first wait after a failed dial; doubled each time up to … */
+#define KZ_DIAL_REFUSED_MS   500  /* … this when nobody listens, */
+#define KZ_DIAL_DISMISSED_MS 4000 /* … this when the peer closes at once (another cluster, say) */
+#define KZ_SWEEP_MS          250  /* how often times are looked at */
+#define KZ_STOP_MS           10000 /* from SIGTERM to an end without having drained */
+#define KZ_SPACE_RETRY_MS    1000  /* a write that found the disk full is tried again */
+
+/* Bytes. Over HIGH nothing more is read from a connection until it is below LOW; over LIMIT it is
+ * closed. */
+#define KZ_CLIENT_QUEUE_HIGH  (256u * 1024)
+#define KZ_CLIENT_QUEUE_LOW   (64u * 1024)
+#define KZ_CLIENT_QUEUE_LIMIT (8u * 1024 * 1024)
+#define KZ_PEER_QUEUE_HIGH    (16u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LOW     (4u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LIMIT   (64u * 1024 * 1024)
+#define KZ_READ_SIZE          (256u * 1024)
+#define KZ_ARENA_SIZE         (8u * 1024 * 1024) /* what one turn reads, over all connections */
+#define KZ_REST_IDLE_SIZE     (4u * 1024)        /* an idle connection keeps no larger buffer */
+#define KZ_WRITE_GROUP_SIZE   (8u * 1024 * 1024) /* entries that one transaction takes at most */
+
+/* The admin port. */
+#define KZ_ADMIN_CONNECTIONS_MAX 64
+#define KZ_ADMIN_HEADER_SIZE_MAX (8u * 1024)
+#define KZ_ADMIN_PATH_SIZE_MAX   128
+#define KZ_ADMIN_HEADER_MS       5000
+#define KZ_ADMIN_ANSWER_MS       10000
+
+/* Lines of the journal in a second; those above it are counted instead. */
+#define KZ_JOURNAL_LINES_MAX 200
+
+#endif

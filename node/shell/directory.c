@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/shell/directory.h"
+
+#include "statemachine/base/assert.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define HEX_SIZE (2 * KZ_ID_SIZE + 1)
+
+void kz_random_fill(void *bytes, size_t size)
+{
+    KZ_ASSERT(size <= 256); /* so much comes in one piece (getrandom(2)) */
+    ssize_t got = getrandom(bytes, size, 0);
+    KZ_ASSERT(got == (ssize_t)size);
+}
+
+static const char *to_hex(const uint8_t id[static KZ_ID_SIZE], char out[static HEX_SIZE])
+{
+    for (size_t i = 0; i < 2 * (size_t)KZ_ID_SIZE; i++)
+        out[i] = "0123456789abcdef"[id[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+    out[HEX_SIZE - 1] = '\0';
+    return out;
+}
+
+/* A directory that never held a node: its identity is made of the flags. */
+static enum kz_status make_identity(const struct kz_options *options, struct kz_identity *out,
+                                    struct kz_error *error)
+{
+    if (options->id == 0 || !kz_has_request(options->cluster_id)) {
+        return kz_error_set(error, KZ_USAGE,
+                            "%s: %s holds no ledger yet: a first start needs --id and --cluster-id",
+                            options->id == 0 ? "id" : "cluster-id", options->data);
+    }
+    *out = (struct kz_identity){.id = options->id};
+    memcpy(out->cluster, options->cluster_id, KZ_ID_SIZE);
+    kz_random_fill(out->incarnation, KZ_ID_SIZE);
+    return kz_identity_write(options->data, out, error);
+}
+
+/* A ledger that `kezek-audit found` made part of a cluster, on its first start: it takes --id. */
+static enum kz_status take_id(const struct kz_options *options, struct kz_identity *identity,
+                              struct kz_error *error)
+{
+    if (!kz_has_request(identity->cluster)) {
+        return kz_error_set(error, KZ_MISMATCH,
+                            "%s holds a ledger that belongs to no cluster (an import): make a "
+                            "cluster of it with kezek-audit found --data %s --cluster-id … "
+                            "--cluster …, the same on each copy",
+                            options->data, options->data);
+    }
+    if (options->id == 0) {
+        return kz_error_set(error, KZ_USAGE,
+                            "id: %s holds a founded ledger that no node has opened yet: say with "
+                            "--id which one this is",
+                            options->data);
+    }
+    identity->id = options->id;
+    kz_random_fill(identity->incarnation, KZ_ID_SIZE);
+    return kz_identity_write(options->data, identity, error);
+}
+
+static enum kz_status check_cluster(const struct kz_options *options,
+                                    const struct kz_identity *identity, struct kz_error *error)
+{
+    char theirs[HEX_SIZE];
+    char ours[HEX_SIZE];
+
+    if (!kz_has_request(options->cluster_id)) return KZ_OK;
+    if (memcmp(options->cluster_id, identity->cluster, KZ_ID_SIZE) == 0) return KZ_OK;
+    return kz_error_set(error, KZ_MISMATCH,
+                        "%s holds a ledger of the cluster %s, and --cluster-id says %s: start with "
+                        "the right directory or the right number",
+                        options->data, to_hex(identity->cluster, theirs),
+                        to_hex(options->cluster_id, ours));
+}
+
+/* The rule that a ledger is never opened by a node that lost what it promised: without identity
+ * or vote it might vote twice in one term. */
+static enum kz_status check_whole(const struct kz_options *options, bool has_ledger,
+                                  const char *missing, struct kz_error *error)
+{
+    if (!has_ledger) return KZ_OK;
+    return kz_error_set(error, KZ_MISMATCH,
+                        "%s holds a ledger but no %s: a node that lost it must not vote again "
+                        "under its old number; empty the directory and join under a new number, "
+                        "or make a new cluster with kezek-audit found",
+                        options->data, missing);
+}
+
+static enum kz_status open_identity(const struct kz_options *options, bool has_ledger,
+                                    struct kz_directory *directory, struct kz_error *error)
+{
+    struct kz_identity *identity = &directory->identity;
+    enum kz_status status = kz_identity_read(options->data, identity, error);
+
+    if (status == KZ_NOT_FOUND) {
+        status = check_whole(options, has_ledger, "identity", error);
+        if (status != KZ_OK) return status;
+        return make_identity(options, identity, error);
+    }
+    if (status != KZ_OK) return status;
+    if (identity->id == 0) status = take_id(options, identity, error);
+    if (status == KZ_OK) status = check_cluster(options, identity, error);
+    if (status != KZ_OK) return status;
+
+    directory->id_ignored = options->id != 0 && options->id != identity->id;
+    if (directory->id_ignored && !has_ledger) {
+        return kz_error_set(error, KZ_MISMATCH,
+                            "%s belongs to node %llu, which has no ledger yet, and --id says %llu: "
+                            "start with the right directory or the right number",
+                            options->data, (unsigned long long)identity->id,
+                            (unsigned long long)options->id);
+    }
+    return KZ_OK;
+}
+
+static enum kz_status open_vote(const struct kz_options *options, bool has_ledger,
+                                struct kz_directory *directory, struct kz_error *error)
+{
+    enum kz_status status = kz_vote_read(options->data, &directory->vote, error);
+
+    if (status != KZ_NOT_FOUND) return status;
+    directory->vote = (struct kz_vote){0};
+    return check_whole(options, has_ledger, "vote", error);
+}
+
+/* An existing ledger is opened before anything is judged, a new one made only when all is right. */
+static enum kz_status open_parts(const struct kz_options *options, struct kz_directory *directory,
+                                 struct kz_error *error)
+{
+    enum kz_status status =
+        kz_log_open(options->data, KZ_LOG_EXISTING, options->map_size, &directory->log, error);
+    bool is_new = status == KZ_NOT_FOUND;
+    if (status != KZ_OK && !is_new) return status;
+
+    bool has_ledger = !is_new && kz_log_last_index(directory->log) > 0;
+    status = open_identity(options, has_ledger, directory, error);
+    if (status == KZ_OK) status = open_vote(options, has_ledger, directory, error);
+    if (status != KZ_OK || !is_new) return status;
+    return kz_log_open(options->data, KZ_LOG_CREATE, options->map_size, &directory->log, error);
+}
+
+enum kz_status kz_directory_open(const struct kz_options *options,
+                                 struct kz_directory *out_directory, struct kz_error *error)
+{
+    struct kz_directory directory = {0};
+    enum kz_status status = kz_directory_lock(options->data, true, &directory.lock, error);
+
+    if (status != KZ_OK) return status;
+    status = open_parts(options, &directory, error);
+    if (status != KZ_OK) {
+        kz_directory_close(&directory);
+        return status;
+    }
+    *out_directory = directory;
+    return KZ_OK;
+}
+
+void kz_directory_close(struct kz_directory *directory)
+{
+    if (directory->log != NULL) kz_log_close(directory->log);
+    kz_directory_unlock(directory->lock);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/shell/loader.h"
+
+#include "node/shell/journal.h"
+#include "statemachine/base/assert.h"
+
+#include <stdlib.h>
+
+struct load {
+    struct kz_job job;
+    struct kz_load_order order;
+    enum kz_status status;
+    struct kz_error error;
+    struct kz_batch *batch;
+    uint8_t *results;
+};
+
+static enum kz_status read_results(struct kz_loader *loader, struct load *load)
+{
+    if (!load->order.with_results) return KZ_OK;
+    load->results = malloc(load->batch->count);
+    if (load->results == NULL) return kz_error_set(&load->error, KZ_NO_MEMORY, "no memory");
+    return kz_log_read_results(loader->log, load->order.first, load->batch->count, load->results,
+                               &load->error);
+}
+
+static void read_load(struct kz_loader *loader, struct load *load)
+{
+    const struct kz_load_order *order = &load->order;
+
+    load->status = kz_log_read(loader->log, order->first, order->count_max, order->size_max,
+                               &load->batch, &load->error);
+    if (load->status != KZ_OK) return;
+    load->status = read_results(loader, load);
+    if (load->status == KZ_OK) return;
+    kz_batch_release(load->batch);
+    load->batch = NULL;
+}
+
+static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
+{
+    struct kz_job *job;
+
+    while ((job = kz_jobs_take(jobs)) != NULL) {
+        struct kz_jobs done = {0};
+        read_load(context, (struct load *)job);
+        kz_jobs_add(&done, job);
+        kz_worker_done(worker, done);
+    }
+}
+
+static void on_done(void *context)
+{
+    struct kz_loader *loader = context;
+    struct kz_jobs done = kz_worker_take_done(&loader->worker);
+    struct kz_job *job;
+
+    while ((job = kz_jobs_take(&done)) != NULL) {
+        struct load *load = (struct load *)job;
+        loader->loads++;
+        if (load->status != KZ_OK && load->status != KZ_NOT_FOUND) {
+            loader->failures++;
+            kz_journal(KZ_NOTICE_WARNING, "read_failed first=%llu reason=\"%s\"",
+                       (unsigned long long)load->order.first, load->error.text);
+        }
+        kz_inbox_add(loader->inbox, &(struct kz_event){.type = KZ_EVENT_LOADED,
+                                                       .ticket = load->order.ticket,
+                                                       .status = load->status,
+                                                       .batch = load->batch,
+                                                       .results = load->results});
+        kz_jobs_add(&loader->told, job);
+    }
+}
+
+void kz_loader_settle(struct kz_loader *loader)
+{
+    struct load *load;
+
+    while ((load = (struct load *)kz_jobs_take(&loader->told)) != NULL) {
+        free(load->results);
+        free(load);
+    }
+}
+
+enum kz_status kz_loader_start(struct kz_loader *loader, uv_loop_t *loop, struct kz_log *log,
+                               struct kz_inbox *inbox)
+{
+    *loader = (struct kz_loader){.log = log, .inbox = inbox};
+    return kz_worker_start(&loader->worker,
+                           &(struct kz_worker_options){loop, "kezekd-read", loader, work, on_done});
+}
+
+void kz_loader_finish(struct kz_loader *loader)
+{
+    struct kz_jobs done = kz_worker_finish(&loader->worker);
+    struct load *load;
+
+    while ((load = (struct load *)kz_jobs_take(&done)) != NULL) {
+        kz_batch_release(load->batch); /* told to nobody, so still ours */
+        free(load->results);
+        free(load);
+    }
+    kz_loader_settle(loader);
+}
+
+void kz_loader_give(struct kz_loader *loader, const struct kz_load_order *order)
+{
+    struct load *load = calloc(1, sizeof *load);
+
+    if (load == NULL) kz_panic(__FILE__, __LINE__, "no memory for a load");
+    load->order = *order;
+    kz_worker_give(&loader->worker, &load->job);
+}

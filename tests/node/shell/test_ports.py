@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The client and peer ports of a shell whose core only echoes (fake_core.c): order, bounds, bad input, the disk."""
+import concurrent.futures
+import os
+import random
+import resource
+import struct
+import unittest
+
+import cluster
+
+ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE = range(100, 107)
+CLIENT_MAX, PEER_MAX = 64 * 1024, 1024 * 1024
+
+
+def with_bad_checksum(frame: bytes) -> bytes:
+    return frame[:16] + bytes([frame[16] ^ 1]) + frame[17:]
+
+
+class OneNode(unittest.TestCase):
+    FLAGS: tuple[str, ...] = ()
+
+    def setUp(self):
+        self.cluster = self.enterContext(cluster.Cluster(1, *self.FLAGS))
+        self.node = self.cluster[1].start().wait_ready()
+
+    def connect(self, **options) -> cluster.Connection:
+        return self.enterContext(self.node.connect(**options))
+
+    def echoes(self, connection: cluster.Connection, body: bytes = b"still here"):
+        connection.send(ECHO, 5, body)
+        self.assertEqual(connection.receive(), (ECHO, 5, body))
+
+
+class Frames(OneNode):
+    def test_frames_of_every_size_come_back_in_order(self):
+        connection = self.connect()
+        sizes = [0, 1, 2, 1000, 60000, CLIENT_MAX - cluster.HEADER_SIZE]
+        for tag, size in enumerate(sizes * 20):
+            body = os.urandom(1) * size
+            connection.send(ECHO, tag, body)
+            self.assertEqual(connection.receive(), (ECHO, tag, body))
+
+    def test_frames_cut_anywhere_are_put_together(self):
+        connection = self.connect()
+        chance = random.Random(7)
+        bodies = [chance.randbytes(chance.choice([0, 3, 500, 65000])) for _ in range(60)]
+        stream = b"".join(cluster.seal(ECHO, i, body) for i, body in enumerate(bodies))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(lambda: [connection.receive() for _ in bodies])
+            while stream:
+                cut = chance.choice([1, 7, 24, 4000, 70000])
+                connection.send_raw(stream[:cut])
+                stream = stream[cut:]
+            self.assertEqual(answers.result(), [(ECHO, i, body) for i, body in enumerate(bodies)])
+
+    def test_many_frames_in_one_write_come_back_in_order(self):
+        connection = self.connect()
+        count = 20000
+        stream = b"".join(cluster.seal(ECHO, i, b"x" * 100) for i in range(count))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(lambda: [connection.receive()[1] for _ in range(count)])
+            connection.send_raw(stream)
+            self.assertEqual(answers.result(), list(range(count)))
+
+    def test_connections_do_not_mix(self):
+        connections = [self.connect() for _ in range(100)]
+        for i, connection in enumerate(connections):
+            connection.send_raw(cluster.seal(ECHO, i, b"%d" % i)[:30])
+        for i, connection in enumerate(connections):
+            connection.send_raw(cluster.seal(ECHO, i, b"%d" % i)[30:])
+        for i, connection in enumerate(connections):
+            self.assertEqual(connection.receive(), (ECHO, i, b"%d" % i))
+
+    def test_what_is_queued_leaves_before_an_ordered_close(self):
+        connection = self.connect()
+        connection.send(CLOSE, 9)
+        self.assertEqual(connection.receive()[:2], (CLOSE, 9))
+        with self.assertRaises(EOFError):
+            connection.receive()
+
+
+class BadFrames(OneNode):
+    def bad_frames(self, bound: int):
+        good = cluster.seal(ECHO, 1, b"abc")
+        yield "too long", struct.pack("<I", bound + 1) + good[4:], "too large"
+        yield "shorter than a header", struct.pack("<I", 23) + good[4:], "malformed"
+        yield "reserved bytes", good[:6] + b"\1" + good[7:], "malformed"
+        yield "an older version", cluster.seal(ECHO, 1, b"abc", version=0), "newer version"
+        yield "a newer version", cluster.seal(ECHO, 1, b"abc", version=2), "newer version"
+        yield "a wrong checksum", with_bad_checksum(good), "malformed"
+        yield "HTTP", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "too large"
+
+    def check_port(self, port: int, bound: int):
+        for what, sent, sentence in self.bad_frames(bound):
+            for before in (b"", cluster.seal(ECHO, 3, b"good before it")):
+                with self.subTest(what, before=bool(before)), cluster.Connection(port) as connection:
+                    connection.send_raw(before + sent)
+                    if before:
+                        self.assertEqual(connection.receive()[:2], (ECHO, 3))
+                    self.assertEqual(connection.goodbye(), sentence)
+        self.echoes(self.connect())
+
+    def test_at_the_client_port_each_is_answered_with_a_goodbye_and_the_node_lives(self):
+        self.check_port(self.node.client, CLIENT_MAX)
+        self.assertEqual(self.node.metrics()["kezek_bad_frames_total"], 14)
+
+    def test_at_the_peer_port_too(self):
+        self.check_port(self.node.peer, PEER_MAX)
+
+    def test_a_frame_of_the_bound_itself_passes_at_the_peer_port(self):
+        with cluster.Connection(self.node.peer) as connection:
+            self.echoes(connection, bytes(PEER_MAX - cluster.HEADER_SIZE))
+
+    def test_random_bytes_never_end_the_node(self):
+        chance = random.Random(11)
+        for _ in range(300):
+            with cluster.Connection(self.node.client) as connection:
+                frame = bytearray(cluster.seal(ECHO, 1, chance.randbytes(40)))
+                for _ in range(chance.randrange(1, 9)):
+                    frame[chance.randrange(len(frame))] = chance.randrange(256)
+                connection.send_raw(bytes(frame[:chance.randrange(1, len(frame) + 1)]))
+        self.echoes(self.connect())
+
+
+class Bounds(OneNode):
+    FLAGS = ("--connections", "12", "--connections-per-address", "5")
+
+    def open_connection(self, source: str) -> cluster.Connection:
+        connection = self.connect(source=source)
+        self.echoes(connection)
+        return connection
+
+    def test_connections_from_one_address_and_in_all_are_bounded(self):
+        first = [self.open_connection("127.0.0.2") for _ in range(5)]
+        self.assertIn("from this address", self.connect(source="127.0.0.2").goodbye())
+        for i in range(7):
+            self.open_connection(f"127.0.0.{3 + i % 2}")
+        self.assertIn("too many clients", self.connect(source="127.0.0.9").goodbye())
+
+        first[2].close()
+        cluster.wait_for(lambda: self.node.metrics()['kezek_connections{kind="client"}'] == 11, what="its end")
+        self.open_connection("127.0.0.2")
+        self.assertEqual(self.node.metrics()["kezek_connections_refused_total"], 2)
+
+    def test_who_says_nothing_is_closed_after_three_seconds(self):
+        silent, half, talker = self.connect(), self.connect(), self.connect()
+        half.send_raw(cluster.seal(ECHO)[:10])
+        self.echoes(talker)
+        self.assertIn("no hello", silent.goodbye())
+        self.assertIn("no hello", half.goodbye())
+        self.echoes(talker)
+
+
+class SlowReaders(OneNode):
+    def test_a_flood_stops_for_who_does_not_read_and_goes_on_when_he_does(self):
+        connection = self.connect()
+        count = 1000
+        connection.send(FLOOD, 0, struct.pack("<I", count))
+        cluster.wait_for(lambda: self.node.metrics()["kezek_queued_writes_total"] > 0, what="a full socket")
+        self.echoes(self.connect())
+        self.assertLess(self.node.metrics()["kezek_sent_bytes_total"], count * 60000 / 2)
+        for left in reversed(range(count)):
+            self.assertEqual(connection.receive()[:2], (FLOOD, left))
+
+    def test_who_asks_without_reading_the_answers_is_not_read_and_the_others_are(self):
+        connection = self.connect()
+        connection.socket.setblocking(False)
+        frame, sent = cluster.seal(ECHO, 1, bytes(60000)), 0
+        try:
+            while sent < 100_000_000:
+                sent += connection.socket.send(frame * 4)
+        except BlockingIOError:
+            pass
+        self.assertLess(sent, 100_000_000)
+        self.echoes(self.connect())
+        self.assertLess(self.node.metrics()["process_resident_memory_bytes"], 200_000_000)
+
+
+class Disk(OneNode):
+    def test_writes_are_answered_in_order_and_grouped(self):
+        connection = self.connect()
+        connection.send_raw(b"".join(cluster.seal(WRITE, i) for i in range(2000)))
+        for i in range(2000):
+            kind, tag, body = connection.receive()
+            self.assertEqual((kind, tag, struct.unpack("<Q", body)[0]), (WRITE, i, i + 1))
+        metrics = self.node.metrics()
+        self.assertEqual(metrics["kezek_appended_entries_total"], 2000)
+        self.assertLess(metrics["kezek_append_seconds_count"], 200)
+        connection.send(LOAD, 1, struct.pack("<Q", 1500))
+        self.assertEqual(connection.receive(), (LOAD, 1, struct.pack("<Q", 501)))
+
+    def test_what_was_answered_is_there_after_kill(self):
+        connection = self.connect()
+        for i in range(20):
+            connection.send(WRITE, i)
+            connection.receive()
+        connection.send(VOTE, 0, struct.pack("<Q", 4))
+        connection.receive()
+        self.node.kill()
+        self.node.start().wait_ready()
+        self.assertEqual(self.node.metrics()["kezek_last_index"], 20)
+
+    def test_a_ledger_that_lost_its_vote_is_not_opened(self):
+        connection = self.connect()
+        connection.send(WRITE)
+        connection.receive()
+        self.node.stop()
+        (self.node.directory / "vote").unlink(missing_ok=True)
+        self.node.start()
+        self.assertEqual(self.node.wait_exit(), 1)
+        self.assertIn("holds a ledger but no vote", self.node.log())
+
+    def test_loads_of_what_is_not_there_fail_alone(self):
+        connection = self.connect()
+        connection.send(LOAD, 1, struct.pack("<Q", 77))
+        self.assertEqual(connection.receive(), (LOAD, 1, struct.pack("<Q", 0)))
+        self.echoes(connection)
+
+
+class DiskFull(unittest.TestCase):
+    def test_writes_wait_for_room_and_everything_else_goes_on(self):
+        with cluster.Cluster(1) as nodes:
+            node = nodes[1].start("--map-size", "1M").wait_ready()
+            with node.connect() as writer, node.connect() as other:
+                writer.send_raw(b"".join(cluster.seal(WRITE, i) for i in range(20000)))
+                cluster.wait_for(lambda: "write_failed" in node.log(), what="a full map")
+                other.send(ECHO, 1, b"x")
+                self.assertEqual(other.receive(), (ECHO, 1, b"x"))
+                self.assertEqual(node.stop(), 1)
+
+
+class Ends(OneNode):
+    def test_sigterm_ends_with_0(self):
+        self.assertEqual(self.node.stop(), 0)
+        self.assertIn("info stopped", self.node.log())
+
+    def test_a_halt_ends_with_1_and_says_why(self):
+        self.connect().send(HALT)
+        self.assertEqual(self.node.wait_exit(), 1)
+        self.assertIn("entry 7 differs from what was written", self.node.log())
+
+    def test_clients_see_the_end_of_a_node_that_stops(self):
+        connection = self.connect()
+        self.echoes(connection)
+        self.node.stop()
+        with self.assertRaises(EOFError):
+            connection.receive()
+
+
+class Peers(unittest.TestCase):
+    def test_nodes_dial_each_other_and_dial_again_after_a_kill(self):
+        with cluster.Cluster(3) as nodes:
+            nodes.start().wait_ready()
+
+            def linked(node, count):
+                metrics = node.metrics()
+                return (metrics['kezek_connections{kind="dialed"}'] == count
+                        and metrics['kezek_connections{kind="peer"}'] == count)
+
+            for node in nodes:
+                cluster.wait_for(lambda: linked(node, 2), what="two peers")
+            nodes[2].kill()
+            cluster.wait_for(lambda: linked(nodes[1], 1), what="one peer")
+            nodes[2].start().wait_ready()
+            for node in nodes:
+                cluster.wait_for(lambda: linked(node, 2), what="two peers again")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    unittest.main()
