@@ -39,9 +39,9 @@ static inline struct memory memory_empty(void)
 /* Returns: a copy for one reader to change; the caller frees it. */
 static inline uint8_t *memory_map(const struct memory *memory)
 {
-    uint8_t *area = malloc(memory->size);
+    uint8_t *area = malloc(memory->size > 0 ? memory->size : 1);
     if (area == NULL) abort();
-    memcpy(area, memory->bytes, memory->size);
+    if (memory->size > 0) memcpy(area, memory->bytes, memory->size);
     return area;
 }
 
