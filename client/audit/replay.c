@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/audit/replay.h"
+
+#include "client/audit/audit.h"
+#include "client/audit/feed.h"
+
+#include <inttypes.h>
+#include <sys/random.h>
+
+struct kz_machine *kz_replay_machine(void)
+{
+    uint64_t seed = 0;
+    (void)getrandom(&seed, sizeof seed,
+                    0); /* without it the tables are only easier to fill badly */
+    return kz_machine_create(&kz_allocator_system, seed);
+}
+
+/* Applies entry I of PIECE. */
+static enum kz_status apply(const struct kz_replay *replay, const struct kz_feed_piece *piece,
+                            uint32_t i, struct kz_machine *machine, struct kz_error *error)
+{
+    uint32_t size = 0;
+    struct kz_entry entry;
+    struct kz_outcome outcome;
+    uint64_t index = piece->batch->first_index + i;
+    const uint8_t *record = kz_batch_record(piece->batch, i, &size);
+    enum kz_status status = kz_record_decode(record, size, &entry);
+    if (status == KZ_NEWER) {
+        return kz_error_set(error, status, "entry %" PRIu64 " is of a later version", index);
+    }
+    if (status != KZ_OK) {
+        return kz_error_set(error, KZ_CORRUPT, "entry %" PRIu64 " is bad: not a record", index);
+    }
+    if (kz_machine_apply(machine, index, &entry, &outcome) != KZ_OK) {
+        return kz_error_set(error, KZ_CORRUPT,
+                            "entry %" PRIu64 " is bad: its time is before the previous entry's",
+                            index);
+    }
+    uint8_t stored = piece->results[i];
+    if (stored != KZ_RESULT_NONE && stored != outcome.result) {
+        return kz_error_set(
+            error, KZ_CORRUPT, "entry %" PRIu64 " is bad: its result is %s, and the rules give %s",
+            index, kz_word(&kz_result_words, stored), kz_word(&kz_result_words, outcome.result));
+    }
+    if (replay->on_step == NULL) return KZ_OK;
+    struct kz_replay_step step = {index, kz_batch_term(piece->batch, i), &entry, outcome.result,
+                                  machine};
+    return replay->on_step(replay->context, &step, error);
+}
+
+static enum kz_status apply_all(const struct kz_replay *replay, struct kz_feed *feed,
+                                struct kz_machine *machine, struct kz_error *error)
+{
+    struct kz_feed_piece piece;
+    struct kz_progress progress = kz_progress_start(replay->verb, replay->to);
+    enum kz_status status = KZ_OK;
+    while (status == KZ_OK) {
+        status = kz_feed_next(feed, &piece, error);
+        if (status != KZ_OK) break;
+        for (uint32_t i = 0; i < piece.batch->count && status == KZ_OK; i++) {
+            status = apply(replay, &piece, i, machine, error);
+            if (status == KZ_OK && replay->done != NULL)
+                *replay->done = piece.batch->first_index + i;
+        }
+        kz_feed_piece_finish(&piece);
+        kz_progress_show(&progress, kz_machine_applied(machine));
+    }
+    kz_progress_end(&progress);
+    return status == KZ_NOT_FOUND ? KZ_OK : status;
+}
+
+enum kz_status kz_replay_run(const struct kz_replay *replay, struct kz_machine **out_machine,
+                             struct kz_error *error)
+{
+    struct kz_feed *feed = NULL;
+    enum kz_status status =
+        kz_feed_start(replay->log, 1, replay->to, replay->check_leaves, &feed, error);
+    if (status != KZ_OK) return status;
+
+    struct kz_machine *machine = kz_replay_machine();
+    status = apply_all(replay, feed, machine, error);
+    kz_feed_stop(feed);
+    if (status != KZ_OK) {
+        kz_machine_destroy(machine);
+        return status;
+    }
+    *out_machine = machine;
+    return KZ_OK;
+}

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kezek-audit's commands, on ledgers made here: test_audit.py KEZEK-AUDIT."""
+
+import fcntl
+import json
+import pathlib
+import shutil
+import struct
+import sys
+import unittest
+
+import audit
+from audit import MEMBERSHIP, TERRITORY, application, lines_of
+
+CLUSTER = "00112233445566778899aabbccddeeff"
+
+
+def without(entry, name):
+    return {key: value for key, value in entry.items() if key != name}
+
+
+class Import(audit.Case):
+    def assert_empty(self):
+        self.assertEqual(list(self.data.iterdir()), [])
+
+    def test_what_may_be_missing_gets_its_default(self):
+        self.import_text(0, lines_of(MEMBERSHIP, without(TERRITORY, "result"), application(3, 7)))
+        lines = [json.loads(line) for line in self.export().splitlines()]
+        self.assertEqual([line["term"] for line in lines], [1, 1, 1])
+        self.assertEqual(lines[0]["members"], [])
+        self.assertEqual(lines[1]["result"], "ok")
+        self.assertEqual(lines[2]["actor"], 0)
+        self.assertNotIn("request", lines[2])
+
+    def test_terms_are_kept_and_carried_on(self):
+        entries = [MEMBERSHIP, TERRITORY | {"term": 4}, application(3, 7), application(4, 8, term=9)]
+        self.import_text(0, lines_of(*entries))
+        terms = [json.loads(line)["term"] for line in self.export().splitlines()]
+        self.assertEqual(terms, [1, 4, 4, 9])
+        self.expect(0, "verify", "--data", self.data)
+
+    def test_a_file_with_an_error_builds_nothing_and_is_told_by_line(self):
+        good = application(3, 7)
+        cases = {
+            "unknown type": good | {"type": "applications"},
+            "unknown word": good | {"kind": "special"},
+            "unknown field": good | {"colour": "red"},
+            "unknown result": good | {"result": "fine"},
+            "missing field": without(good, "child"),
+            "missing index": without(good, "index"),
+            "missing time": without(good, "time"),
+            "null": good | {"evidence": None},
+            "gap": good | {"index": 4},
+            "index again": good | {"index": 2},
+            "time back": good | {"time": TERRITORY["time"] - 1},
+            "number too large": good | {"territory": 1 << 32},
+            "number as text": good | {"territory": "1"},
+            "short hex": good | {"child": "00"},
+        }
+        for name, entry in cases.items():
+            with self.subTest(name):
+                outcome = self.import_text(1, lines_of(MEMBERSHIP, TERRITORY, entry))
+                self.assertIn("lines.jsonl:3: ", outcome.error)
+                self.assert_empty()
+
+    def test_lines_that_are_not_json_are_told_by_line(self):
+        head = lines_of(MEMBERSHIP, TERRITORY).encode()
+        line = lines_of(application(3, 7)).encode()
+        cases = {
+            "cut": line[:-20],
+            "empty": b"\n",
+            "duplicate key": line.replace(b'"kind"', b'"kind": "ordinary", "kind"'),
+            "not UTF-8": lines_of(TERRITORY | {"index": 3}).encode("utf-16-le"),
+            "bad UTF-8": lines_of(TERRITORY | {"index": 3, "name": "x"}).encode().replace(b'"x"', b'"\xff"'),
+            "two in a line": line.strip() + line,
+            "too long": b'{"index":3,"time":' + b" " * 70000 + b"1}\n",
+            "binary": bytes(range(256)),
+        }
+        for name, bad in cases.items():
+            with self.subTest(name):
+                outcome = self.import_text(1, head + bad)
+                self.assertIn("lines.jsonl:3: ", outcome.error)
+                self.assert_empty()
+
+    def test_a_term_that_falls_is_an_error(self):
+        outcome = self.import_text(1, lines_of(MEMBERSHIP | {"term": 3}, TERRITORY | {"term": 2}))
+        self.assertIn("lines.jsonl:2: ", outcome.error)
+        self.assert_empty()
+
+    def test_the_first_line_is_a_membership(self):
+        outcome = self.import_text(1, lines_of(TERRITORY | {"index": 1}))
+        self.assertIn("lines.jsonl:1: ", outcome.error)
+        self.assert_empty()
+
+    def test_an_empty_file_builds_nothing(self):
+        self.import_text(1, "")
+        self.assert_empty()
+
+    def test_the_last_newline_may_be_missing(self):
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY)[:-1])
+
+    def test_results_that_replay_does_not_give_are_told_each(self):
+        entries = [MEMBERSHIP, TERRITORY | {"result": "invalid"}, application(3, 7),
+                   application(4, 7, result="ok")]
+        outcome = self.import_text(7, lines_of(*entries))
+        self.assertIn("lines.jsonl:2: the result is invalid, and the rules give ok", outcome.error)
+        self.assertIn("lines.jsonl:4: the result is ok, and the rules give duplicate", outcome.error)
+        self.assertNotIn("lines.jsonl:3", outcome.error)
+        results = [json.loads(line).get("result") for line in self.export().splitlines()]
+        self.assertEqual(results, [None, "ok", "ok", "duplicate"])
+        self.expect(0, "verify", "--data", self.data)
+
+    def test_a_directory_that_is_not_empty_is_left_alone(self):
+        self.data.mkdir()
+        (self.data / "something").write_text("of somebody")
+        self.import_text(1, lines_of(MEMBERSHIP, TERRITORY))
+        self.assertEqual([path.name for path in self.data.iterdir() if path.name != "lock"], ["something"])
+
+    def test_a_ledger_is_not_imported_over(self):
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
+        before = self.export()
+        self.import_text(1, lines_of(MEMBERSHIP))
+        self.assertEqual(self.export(), before)
+
+    def test_what_an_interrupted_import_left_is_removed(self):
+        draft = self.data / "import.new" / "ledger"
+        draft.mkdir(parents=True)
+        (draft / "data.mdb").write_text("half")
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
+        self.assertFalse((self.data / "import.new").exists())
+        self.expect(0, "verify", "--data", self.data)
+
+    def test_a_long_file_spans_many_transactions(self):
+        entries = [MEMBERSHIP, TERRITORY] + [application(i, i) for i in range(3, 20001)]
+        text = lines_of(*entries)
+        self.import_text(0, text)
+        exported = self.export()
+        self.assertEqual(len(exported.splitlines()), 20000)
+        self.assertEqual(json.loads(exported.splitlines()[-1])["child"], f"{20000:032x}")
+        self.expect(0, "verify", "--data", self.data)
+        rows = self.expect(0, "positions", "--data", self.data).out.splitlines()
+        self.assertEqual(rows[1], "1,2021,ordinary,1,3,general,waiting")
+        self.assertEqual(rows[-1], "1,2021,ordinary,19998,20000,general,waiting")
+
+
+class Reading(audit.Case):
+    def setUp(self):
+        super().setUp()
+        entries = [MEMBERSHIP, TERRITORY, application(3, 3), application(4, 4, kind="correctional"),
+                   application(5, 5, birth_year=2020), application(6, 6, category="out_of_turn")]
+        self.import_text(0, lines_of(*entries))
+
+    def test_positions_are_sorted_and_can_be_filtered(self):
+        header = "territory,birth_year,kind,position,application,category,state"
+        rows = ["1,2020,ordinary,1,5,general,waiting", "1,2021,correctional,1,4,general,waiting",
+                "1,2021,ordinary,2,3,general,waiting", "1,2021,ordinary,1,6,out_of_turn,waiting"]
+        cases = [((), rows), (("--at", 3), ["1,2021,ordinary,1,3,general,waiting"]), (("--at", 1), []),
+                 (("--kind", "ordinary"), [rows[0], *rows[2:]]), (("--birth-year", 2020), rows[:1]),
+                 (("--territory", 2), []),
+                 (("--territory", 1, "--birth-year", 2021, "--kind", "correctional"), rows[1:2])]
+        for arguments, expected in cases:
+            with self.subTest(arguments):
+                found = self.expect(0, "positions", "--data", self.data, *arguments).out
+                self.assertEqual(found.splitlines(), [header, *expected])
+
+    def test_an_export_can_be_a_part(self):
+        lines = self.export().splitlines()
+        self.assertEqual(self.export(self.data, "--from", 2, "--to", 4).splitlines(), lines[1:4])
+        self.assertEqual(self.export(self.data, "--from", 6).splitlines(), lines[5:])
+        self.assertEqual(self.export(self.data, "--from", 7), "")
+        self.assertEqual(self.export(self.data, "--from", 4, "--to", 3), "")
+
+    def test_an_export_can_go_to_a_file(self):
+        file = self.place / "out.jsonl"
+        self.assertEqual(self.export(self.data, "--out", file), "")
+        self.assertEqual(file.read_text(), self.export())
+
+    def test_an_index_that_is_not_there_is_a_mistake(self):
+        for command in ("positions", "digest"):
+            for at in (7, 0, -1, "x", ""):
+                self.expect(2, command, "--data", self.data, "--at", at)
+        self.expect(2, "export", "--data", self.data, "--to", 7)
+
+    def test_the_digest_follows_the_state(self):
+        digests = [self.expect(0, "digest", "--data", self.data, "--at", at).out for at in range(1, 7)]
+        self.assertEqual(len(set(digests)), 6)
+        self.assertEqual(self.expect(0, "digest", "--data", self.data).out, digests[-1])
+
+    def test_a_directory_in_use_is_refused(self):
+        with (self.data / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for command in ("verify", "positions", "digest", "export"):
+                self.assertIn("in use", self.expect(1, command, "--data", self.data).error)
+            self.expect(1, "found", "--data", self.data, "--cluster-id", CLUSTER, "--cluster", "1=h:1")
+            self.import_text(1, lines_of(MEMBERSHIP))
+
+    def test_a_directory_without_a_ledger_fails(self):
+        (self.place / "nothing").mkdir()
+        for data in (self.place / "nothing", self.place / "nowhere"):
+            for command in ("verify", "positions", "digest", "export"):
+                self.expect(1, command, "--data", data)
+
+
+class Usage(audit.Case):
+    def test_mistakes_are_told(self):
+        cases = [(), ("unknown",), ("verify",), ("verify", "--data"), ("verify", "--date", "x"), ("verify", "x"),
+                 ("digest", "--data", "a", "--data", "b"), ("positions", "--data", "a", "--kind", "special"),
+                 ("positions", "--data", "a", "--birth-year", "1999"), ("found", "--data", "a"),
+                 ("found", "--data", "a", "--cluster-id", "00", "--cluster", "1=h:1"),
+                 ("found", "--data", "a", "--cluster-id", "00" * 16, "--cluster", "1=h:1")]
+        for arguments in cases:
+            with self.subTest(arguments):
+                outcome = self.expect(2, *arguments)
+                self.assertNotEqual(outcome.error, "")
+
+    def test_bad_members_are_told(self):
+        bad = ["", "1", "1=", "1=h", "1=h:", "1=:1", "1=h:0", "1=h:65536", "0=h:1", "x=h:1", "1=h:1,", "1=h:1,,2=h:2",
+               "1=h:1,1=h:2", "1=h:1x", "9223372036854775808=h:1", f"1={'h' * 63}:1",
+               ",".join(f"{i}=h:{i}" for i in range(1, 18))]
+        for members in bad:
+            with self.subTest(members):
+                self.expect(2, "found", "--data", self.data, "--cluster-id", CLUSTER, "--cluster", members)
+
+    def test_help_is_given(self):
+        self.assertIn("verify", self.expect(0, "--help").out)
+        for command in ("verify", "positions", "digest", "export", "import", "found"):
+            self.assertIn("--data", self.expect(0, command, "--help").out)
+        self.assertRegex(self.expect(0, "--version").out, r"^kezek-audit \d")
+
+
+class Found(audit.Case):
+    def found(self, code, data, cluster=CLUSTER, members="2=10.0.0.2:5000,1=[::1]:5000"):
+        return self.expect(code, "found", "--data", data, "--cluster-id", cluster, "--cluster", members)
+
+    def test_each_copy_becomes_the_same_cluster(self):
+        text = lines_of(MEMBERSHIP | {"term": 6}, TERRITORY, application(3, 3))
+        exports = []
+        for name in ("a", "b"):
+            data = self.place / name
+            self.import_text(0, text, data)
+            self.found(0, data)
+            self.expect(0, "verify", "--data", data)
+            exports.append(self.export(data))
+        self.assertEqual(exports[0], exports[1])
+        last = json.loads(exports[0].splitlines()[-1])
+        self.assertEqual(last, {
+            "index": 4, "term": 7, "time": application(3, 3)["time"], "type": "membership",
+            "members": [{"id": 1, "peer": "[::1]:5000", "client": "", "role": "voter"},
+                        {"id": 2, "peer": "10.0.0.2:5000", "client": "", "role": "voter"}]})
+        identity = (self.place / "a" / "identity").read_bytes()
+        self.assertEqual(identity[16:32], bytes.fromhex(CLUSTER))
+        self.assertEqual(struct.unpack("<Q", identity[32:40]), (0,))
+        vote = (self.place / "a" / "vote").read_bytes()
+        self.assertEqual(struct.unpack("<QQ", vote[16:32]), (7, 0))
+
+    def test_a_founded_ledger_is_not_founded_again(self):
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
+        self.found(0, self.data)
+        before = self.export()
+        self.found(1, self.data)
+        self.found(1, self.data, cluster="ff" * 16)
+        self.assertEqual(self.export(), before)
+
+    def test_an_interrupted_founding_is_finished(self):
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
+        identity = (self.data / "identity").read_bytes()
+        self.found(0, self.data)
+        before = self.export()
+        (self.data / "identity").write_bytes(identity)
+        (self.data / "vote").unlink()
+        self.found(0, self.data)
+        self.assertEqual(self.export(), before)
+        self.assertTrue((self.data / "vote").exists())
+
+    def test_a_ledger_without_identity_can_be_founded(self):
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
+        (self.data / "identity").unlink()
+        self.found(0, self.data)
+
+
+class Damage(audit.Case):
+    def setUp(self):
+        super().setUp()
+        entries = [MEMBERSHIP, TERRITORY] + [application(i, 0xABCD0000 + i) for i in range(3, 301)]
+        self.import_text(0, lines_of(*entries))
+        self.file = self.data / "ledger" / "data.mdb"
+
+    def change(self, find, replace):
+        content = self.file.read_bytes()
+        self.assertEqual(content.count(find), 1)
+        self.file.write_bytes(content.replace(find, replace))
+
+    def test_a_changed_record_is_named(self):
+        child = (0xABCD0000 + 200).to_bytes(16, "big")
+        self.change(child, child[:-1] + b"\0")
+        outcome = self.expect(7, "verify", "--data", self.data)
+        self.assertIn("entry 200 ", outcome.error)
+        self.assertIn("entry 200 ", self.expect(7, "export", "--data", self.data).error)
+        self.assertIn("entry 200 ", self.expect(7, "digest", "--data", self.data).error)
+        self.expect(0, "digest", "--data", self.data, "--at", 199)
+
+    def test_a_cut_file_is_found(self):
+        with self.file.open("r+b") as file:
+            file.truncate(40960)
+        self.expect(7, "verify", "--data", self.data)
+
+    def test_cleared_pages_are_never_verified(self):
+        whole = self.file.read_bytes()
+        found = 0
+        for page in range(2, 25):
+            offset = page * 4096
+            if not any(whole[offset:offset + 4096]):
+                continue
+            self.file.write_bytes(whole[:offset] + bytes(4096) + whole[offset + 4096:])
+            outcome = self.run_audit("verify", "--data", self.data)
+            self.assertIn(outcome.code, (0, 1, 7), outcome.error)
+            if outcome.code != 0:
+                found += 1
+        self.assertGreaterEqual(found, 10)
+
+    def test_damaged_small_files_are_found(self):
+        for name in ("identity",):
+            path = self.data / name
+            content = path.read_bytes()
+            path.write_bytes(content[:20] + b"\x80" + content[21:])
+            self.assertIn(name, self.expect(7, "verify", "--data", self.data).error)
+            path.write_bytes(content)
+
+    def test_a_replaced_table_is_found(self):
+        """An older copy of the file belongs to an older ledger: it verifies as that one."""
+        other = self.place / "other"
+        self.import_text(0, lines_of(MEMBERSHIP, TERRITORY), other)
+        shutil.copy(other / "ledger" / "data.mdb", self.file)
+        self.assertEqual(self.expect(0, "verify", "--data", self.data).out, "2 entries verified\n")
+
+
+if __name__ == "__main__":
+    audit.PROGRAM = pathlib.Path(sys.argv[1])
+    unittest.main(argv=sys.argv[:1])
