@@ -39,7 +39,7 @@ static bool parse_host(const char *host, size_t size, uint16_t port, struct sock
         host++;
         size -= 2;
     }
-    if (size == 0 || size >= sizeof text) return false;
+    if (size == 0 || size >= sizeof text || memchr(host, '\0', size) != NULL) return false;
     memcpy(text, host, size);
     text[size] = '\0';
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/admin.h"
 
+#include "node/shell/admin_request.h"
 #include "node/shell/bounds.h"
 
-#include <llhttp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +16,7 @@ struct visitor {
     uv_shutdown_t shutdown;
     struct kz_admin *admin;
     unsigned handles; /* of the two above that libuv holds */
-    llhttp_t parser;
-    size_t heard; /* bytes of the request so far */
-    char path[KZ_ADMIN_PATH_SIZE_MAX + 1];
-    size_t path_size;
-    bool path_too_long;
+    struct kz_admin_request request;
     bool is_answered; /* what still comes in is dropped */
     char input[READ_SIZE];
     char *head; /* of the answer, malloc'ed */
@@ -31,7 +27,6 @@ struct visitor {
 
 struct kz_admin {
     struct kz_admin_options options;
-    llhttp_settings_t settings;
     uv_tcp_t listener;
     bool is_listening;
     struct visitor *visitors;
@@ -121,10 +116,10 @@ static void send_answer(struct visitor *visitor, unsigned status, size_t body_si
     }
 }
 
-/* Answers with STATUS and a line that says what it means, or with 0 with the page at its path. */
+/* Answers with the page at the request's path, or why there is none. */
 static void answer(struct visitor *visitor, unsigned status)
 {
-    struct kz_admin *admin = visitor->admin;
+    const struct kz_admin_options *options = &visitor->admin->options;
     size_t size = 0;
     FILE *out = open_memstream(&visitor->body, &size);
 
@@ -132,11 +127,7 @@ static void answer(struct visitor *visitor, unsigned status)
         leave(visitor);
         return;
     }
-    if (status == 0) {
-        visitor->path[visitor->path_size] = '\0';
-        visitor->path[strcspn(visitor->path, "?#")] = '\0';
-        status = admin->options.write_page(admin->options.context, visitor->path, out);
-    }
+    if (status == 200) status = options->write_page(options->context, visitor->request.path, out);
     if (status == 404) fputs("nothing is here; there are /livez, /readyz and /metrics\n", out);
     if (status == 405) fputs("only GET is allowed\n", out);
     if (status == 400) fputs("this is no HTTP/1 request\n", out);
@@ -150,50 +141,6 @@ static void answer(struct visitor *visitor, unsigned status)
 
 /* ---- Requests ---- */
 
-static int on_url(llhttp_t *parser, const char *at, size_t size)
-{
-    struct visitor *visitor = parser->data;
-
-    if (visitor->path_size + size > KZ_ADMIN_PATH_SIZE_MAX) {
-        visitor->path_too_long = true;
-        return 0;
-    }
-    memcpy(visitor->path + visitor->path_size, at, size);
-    visitor->path_size += size;
-    return 0;
-}
-
-static int on_headers_complete(llhttp_t *parser)
-{
-    (void)parser;
-    return HPE_PAUSED; /* a body, if there is one, is not read */
-}
-
-static unsigned judge(struct visitor *visitor)
-{
-    const llhttp_t *parser = &visitor->parser;
-
-    if (parser->http_major != 1 || parser->http_minor > 1) return 400;
-    if (parser->method != HTTP_GET) return 405;
-    if (visitor->path_too_long) return 404;
-    return 0;
-}
-
-static void take_bytes(struct visitor *visitor, const char *bytes, size_t size)
-{
-    if (visitor->is_answered) return;
-    visitor->heard += size;
-
-    llhttp_errno_t result = llhttp_execute(&visitor->parser, bytes, size);
-    if (visitor->heard > KZ_ADMIN_HEADER_SIZE_MAX) {
-        answer(visitor, 431);
-    } else if (result == HPE_PAUSED) {
-        answer(visitor, judge(visitor));
-    } else if (result != HPE_OK) {
-        answer(visitor, 400);
-    }
-}
-
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buffer)
 {
     struct visitor *visitor = handle->data;
@@ -205,11 +152,10 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct visitor *visitor = stream->data;
 
-    if (got < 0) {
-        leave(visitor);
-    } else if (got > 0) {
-        take_bytes(visitor, buffer->base, (size_t)got);
-    }
+    if (got < 0) leave(visitor);
+    if (got <= 0 || visitor->is_answered) return;
+    unsigned status = kz_admin_request_feed(&visitor->request, buffer->base, (size_t)got);
+    if (status != 0) answer(visitor, status);
 }
 
 static struct visitor *create_visitor(struct kz_admin *admin)
@@ -222,8 +168,7 @@ static struct visitor *create_visitor(struct kz_admin *admin)
         return NULL;
     }
     uv_timer_init(admin->options.loop, &visitor->timer);
-    llhttp_init(&visitor->parser, HTTP_REQUEST, &admin->settings);
-    visitor->parser.data = visitor;
+    kz_admin_request_init(&visitor->request);
     visitor->tcp.data = visitor->timer.data = visitor;
     visitor->handles = 2;
     visitor->admin = admin;
@@ -257,9 +202,6 @@ struct kz_admin *kz_admin_create(const struct kz_admin_options *options)
 
     if (admin == NULL) return NULL;
     admin->options = *options;
-    llhttp_settings_init(&admin->settings);
-    admin->settings.on_url = on_url;
-    admin->settings.on_headers_complete = on_headers_complete;
     return admin;
 }
 

@@ -66,16 +66,11 @@ static int take_key(void *context, const char *section, const char *name, const 
     return 0;
 }
 
-enum kz_status kz_config_read(const char *path, struct kz_options *options, struct kz_error *error)
+enum kz_status kz_config_parse(FILE *file, const char *path, struct kz_options *options,
+                               struct kz_error *error)
 {
-    struct config config = {.options = options, .file = fopen(path, "re")};
-
-    if (config.file == NULL) {
-        return kz_error_set(error, KZ_USAGE, "config: can not open %s: %s", path, strerror(errno));
-    }
+    struct config config = {.options = options, .file = file};
     int line = ini_parse_stream(next_line, &config, take_key, &config);
-    bool failed = ferror(config.file) != 0;
-    fclose(config.file);
 
     if (config.too_long) {
         return kz_error_set(error, KZ_USAGE,
@@ -91,7 +86,19 @@ enum kz_status kz_config_read(const char *path, struct kz_options *options, stru
         return kz_error_set(error, config.status, "%s:%u: %.400s", path, config.at,
                             config.error.text);
     }
-    if (failed) return kz_error_set(error, KZ_USAGE, "config: can not read %s", path);
+    if (ferror(file) != 0) return kz_error_set(error, KZ_USAGE, "config: can not read %s", path);
     if (config.cluster.count == 0) return KZ_OK;
     return kz_options_set_cluster(options, path, &config.cluster, error);
+}
+
+enum kz_status kz_config_read(const char *path, struct kz_options *options, struct kz_error *error)
+{
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL) {
+        return kz_error_set(error, KZ_USAGE, "config: can not open %s: %s", path, strerror(errno));
+    }
+    enum kz_status status = kz_config_parse(file, path, options, error);
+    fclose(file);
+    return status;
 }

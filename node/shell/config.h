@@ -15,4 +15,8 @@
  * (unreadable, no INI, unknown section or key, wrong value, line too long); KZ_NO_MEMORY. */
 enum kz_status kz_config_read(const char *path, struct kz_options *options, struct kz_error *error);
 
+/* The same from FILE, which errors call PATH. */
+enum kz_status kz_config_parse(FILE *file, const char *path, struct kz_options *options,
+                               struct kz_error *error);
+
 #endif

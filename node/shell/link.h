@@ -99,6 +99,8 @@ void kz_link_opened(struct link *link); /* stands: tells the core and starts to 
 void kz_link_dismiss(struct link *link, const char *sentence);
 void kz_link_end(struct link *link);
 void kz_link_drop(struct link *link);
+/* Returns: why an open link has lost its place at the time NOW, NULL when it has not. Pure. */
+const char *kz_link_overdue(const struct link *link, uint64_t now);
 void kz_link_handle_closed(struct kz_sockets *sockets);
 
 /* reading.c */

@@ -2,7 +2,6 @@
 #include "node/shell/loader.h"
 
 #include "node/shell/journal.h"
-#include "statemachine/base/assert.h"
 
 #include <stdlib.h>
 
@@ -105,9 +104,8 @@ void kz_loader_finish(struct kz_loader *loader)
 
 void kz_loader_give(struct kz_loader *loader, const struct kz_load_order *order)
 {
-    struct load *load = calloc(1, sizeof *load);
+    struct load *load = kz_job_create(sizeof *load);
 
-    if (load == NULL) kz_panic(__FILE__, __LINE__, "no memory for a load");
     load->order = *order;
     kz_worker_give(&loader->worker, &load->job);
 }

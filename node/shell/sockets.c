@@ -167,8 +167,7 @@ static bool is_scarce(const struct kz_sockets *sockets)
            (uint64_t)sockets->options.connections_max * SCARCE_TENTHS;
 }
 
-/* Returns: why an open link has lost its place, NULL when it has not. */
-static const char *overdue(const struct link *link, uint64_t now)
+const char *kz_link_overdue(const struct link *link, uint64_t now)
 {
     if (link->is_full && now - link->full_ms > KZ_STALLED_MS) {
         return "you do not take what is sent to you";
@@ -196,7 +195,7 @@ static void sweep_link(struct link *link, uint64_t now)
         break;
     case LINK_OPEN:
         kz_link_sweep_buffer(link);
-        sentence = overdue(link, now);
+        sentence = kz_link_overdue(link, now);
         if (sentence == NULL) break;
         link->sockets->figures.timed_out++;
         kz_link_dismiss(link, sentence);
@@ -228,7 +227,7 @@ struct kz_sockets *kz_sockets_create(const struct kz_sockets_options *options)
     KZ_ASSERT(slot_count <= 1u << SLOT_BITS);
     if (sockets == NULL) return NULL;
     sockets->options = *options;
-    sockets->slots = calloc(slot_count, sizeof sockets->slots[0]);
+    sockets->slots = calloc(slot_count, sizeof(struct link *));
     sockets->free_slots = calloc(slot_count, sizeof sockets->free_slots[0]);
     sockets->arena = malloc(KZ_ARENA_SIZE);
     if (sockets->slots == NULL || sockets->free_slots == NULL || sockets->arena == NULL) {

@@ -5,8 +5,15 @@
 #include "statemachine/base/assert.h"
 
 #include <pthread.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
+
+void *kz_job_create(size_t size)
+{
+    void *job = calloc(1, size);
+    if (job == NULL) kz_panic(__FILE__, __LINE__, "no memory for a write or load");
+    return job;
+}
 
 void kz_jobs_add(struct kz_jobs *jobs, struct kz_job *job)
 {

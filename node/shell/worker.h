@@ -26,6 +26,10 @@ struct kz_jobs {
     struct kz_job *last;
 };
 
+/* Returns: a zeroed job of SIZE bytes, to be freed with free(). Without memory it ends the process:
+ * a write that is lost is a broken promise (nothing is lost by a restart). */
+void *kz_job_create(size_t size);
+
 void kz_jobs_add(struct kz_jobs *jobs, struct kz_job *job);
 struct kz_job *kz_jobs_take(struct kz_jobs *jobs); /* NULL when there is none */
 

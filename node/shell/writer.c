@@ -67,6 +67,7 @@ static enum kz_status join_results(struct group *group)
     for (uint32_t i = 0; i < group->count; i++) {
         const struct kz_write_order *order = &group->writes[i]->order;
         if (order->result_count == 0) continue;
+        KZ_ASSERT(group->results != NULL);
         if (write->result_count == 0) write->result_first = order->result_first;
         KZ_ASSERT(order->result_first == write->result_first + write->result_count);
         memcpy(group->results + write->result_count, order->results, order->result_count);
@@ -96,10 +97,9 @@ static void take_group(struct group *group, struct kz_jobs *jobs)
 static void report_no_space(struct kz_worker *worker, const struct group *group,
                             const struct kz_error *error)
 {
-    struct write *report = calloc(1, sizeof *report);
+    struct write *report = kz_job_create(sizeof *report);
     struct kz_jobs jobs = {0};
 
-    if (report == NULL) return; /* told at the next try's end */
     report->is_report = true;
     report->order.ticket = group->writes[0]->order.ticket;
     report->status = KZ_NO_SPACE;
@@ -200,7 +200,6 @@ static void tell(struct kz_ledger_writer *writer, struct kz_jobs done)
                        (unsigned long long)write->order.ticket, write->reason);
         }
         if (write->is_report || write->ends_group) kz_inbox_add(writer->inbox, &event);
-        kz_batch_release(write->order.batch);
         free(write->order.results);
         free(write);
     }
@@ -228,9 +227,8 @@ void kz_ledger_writer_finish(struct kz_ledger_writer *writer)
 
 void kz_ledger_writer_give(struct kz_ledger_writer *writer, const struct kz_write_order *order)
 {
-    struct write *write = calloc(1, sizeof *write);
+    struct write *write = kz_job_create(sizeof *write);
 
-    if (write == NULL) kz_panic(__FILE__, __LINE__, "no memory for a write");
     write->order = *order;
     writer->figures.waiting++;
     kz_worker_give(&writer->worker, &write->job);

@@ -40,7 +40,7 @@ enum kz_status kz_ledger_writer_start(struct kz_ledger_writer *writer, uv_loop_t
 /* Does what was given (but for what finds the disk full), then ends the thread. */
 void kz_ledger_writer_finish(struct kz_ledger_writer *writer);
 
-/* Takes over what ORDER says is taken over. */
+/* Takes over the order's results; its batch stays the core's, who keeps it until STORED. */
 void kz_ledger_writer_give(struct kz_ledger_writer *writer, const struct kz_write_order *order);
 
 #endif

@@ -125,7 +125,7 @@ static void order_write(struct kz_core *core, struct kz_update *update,
     core->writes[ticket % PENDING_SIZE] =
         (struct pending){event->link, event->frame.tag, core->last_index};
     core->write_orders[update->write_count++] =
-        (struct kz_write_order){.ticket = ticket, .batch = kz_batch_retain(batch)};
+        (struct kz_write_order){.ticket = ticket, .batch = batch};
     kz_batch_release(core->batches[ticket % PENDING_SIZE]);
     core->batches[ticket % PENDING_SIZE] = batch;
 }

@@ -64,12 +64,19 @@ static void an_address_of_65_bytes_is_refused(void **state)
     struct kz_error error;
     (void)state;
 
-    memset(text, '0', sizeof text);
-    memcpy(text, "127.0.0.1:", 10);
-    text[sizeof text - 2] = '1';
+    snprintf(text, sizeof text, "127.0.0.1:%0*d", (int)sizeof text - 11, 1);
     assert_int_equal(kz_address_parse(text, KZ_ADDRESS_SIZE_MAX + 1, &address, &error), KZ_USAGE);
     text[KZ_ADDRESS_SIZE_MAX - 1] = '7';
     assert_int_equal(kz_address_parse(text, KZ_ADDRESS_SIZE_MAX, &address, &error), KZ_OK);
+}
+
+static void an_address_with_a_zero_inside_is_refused(void **state)
+{
+    struct kz_address address;
+    struct kz_error error;
+    (void)state;
+
+    assert_int_equal(kz_address_parse("[::\0]:7001", 10, &address, &error), KZ_USAGE);
 }
 
 static void numbers_are_digits_alone_within_their_range(void **state)
@@ -143,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_numeric_hosts_with_ports),
         cmocka_unit_test(an_address_of_65_bytes_is_refused),
+        cmocka_unit_test(an_address_with_a_zero_inside_is_refused),
         cmocka_unit_test(numbers_are_digits_alone_within_their_range),
         cmocka_unit_test(rosters_have_each_node_and_address_once),
         cmocka_unit_test(a_roster_has_at_most_16_nodes),
