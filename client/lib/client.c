@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection of a client: which node to speak with, greeting it, following the leader. */
+/* The connection of a client: greeting a node, following the leader, what goes in and out. */
 #include "client/lib/client.h"
 
 #include <errno.h>
@@ -10,8 +10,6 @@
 
 #define TIMEOUT_DEFAULT_MS 10000
 #define CONNECT_TIMEOUT_MS 2000
-#define BACKOFF_FIRST_MS   20
-#define BACKOFF_MAX_MS     500
 
 const char *kezek_version(void)
 {
@@ -31,45 +29,6 @@ uint64_t kz_client_random(struct kezek_client *client)
 
 /* ---- Making and ending a client ---- */
 
-/* Returns: whether the SIZE bytes at TEXT are HOST:PORT with a port from 1 to 65535. */
-static bool is_address(const char *text, size_t size)
-{
-    size_t colon = size;
-    while (colon > 0 && text[colon - 1] != ':')
-        colon--;
-    if (colon < 2 || colon == size || size - colon > 5) return false;
-
-    unsigned port = 0;
-    for (size_t i = colon; i < size; i++) {
-        if (text[i] < '0' || text[i] > '9') return false;
-        port = port * 10 + (unsigned)(text[i] - '0');
-    }
-    return port >= 1 && port <= 65535;
-}
-
-static enum kezek_code parse_endpoints(struct kezek_client *client, const char *text,
-                                       struct kezek_error *error)
-{
-    const char *next = text == NULL ? "" : text;
-
-    while (*next != '\0') {
-        size_t size = strcspn(next, ",");
-        if (size >= ADDRESS_TEXT_SIZE || !is_address(next, size)) {
-            return kz_fail(error, KEZEK_USAGE, "endpoint \"%.*s\" is not HOST:PORT", (int)size,
-                           next);
-        }
-        if (client->endpoint_count == ENDPOINTS_MAX) {
-            return kz_fail(error, KEZEK_USAGE, "more than %d endpoints", ENDPOINTS_MAX);
-        }
-        memcpy(client->endpoints[client->endpoint_count++], next, size);
-        next += size + (next[size] == ',');
-    }
-    if (client->endpoint_count == 0) {
-        return kz_fail(error, KEZEK_USAGE, "no endpoint: give HOST:PORT, several with commas");
-    }
-    return KEZEK_OK;
-}
-
 struct kezek_client *kezek_client_create(const struct kezek_options *options,
                                          struct kezek_error *error)
 {
@@ -78,7 +37,7 @@ struct kezek_client *kezek_client_create(const struct kezek_options *options,
         (void)kz_fail(error, KEZEK_NO_MEMORY, "out of memory for a client");
         return NULL;
     }
-    if (parse_endpoints(client, options->endpoints, error) != KEZEK_OK) {
+    if (kz_endpoints_parse(client, options->endpoints, error) != KEZEK_OK) {
         free(client);
         return NULL;
     }
@@ -109,18 +68,14 @@ void kezek_client_destroy(struct kezek_client *client)
 
 /* ---- What the I/O does ---- */
 
-static void choose_address(struct kezek_client *client)
+/* A dead first endpoint leaves time for the next one. */
+static uint64_t connect_timeout_ms(const struct kezek_client *client)
 {
-    if (client->redirect[0] != '\0') {
-        memcpy(client->address, client->redirect, ADDRESS_TEXT_SIZE);
-        client->redirect[0] = '\0';
-        return;
-    }
-    memcpy(client->address, client->endpoints[client->endpoint], ADDRESS_TEXT_SIZE);
-    client->endpoint = (client->endpoint + 1) % client->endpoint_count;
+    uint64_t half = client->timeout_ms / 2;
+    return half < CONNECT_TIMEOUT_MS ? half : CONNECT_TIMEOUT_MS;
 }
 
-enum kezek_want kezek_client_want(struct kezek_client *client, char out_address[64])
+enum kezek_want kezek_client_want(struct kezek_client *client, char out_address[KEZEK_ADDRESS_SIZE])
 {
     if (client->phase == PHASE_CLOSING && !client->close_told) {
         client->close_told = true;
@@ -129,10 +84,10 @@ enum kezek_want kezek_client_want(struct kezek_client *client, char out_address[
     if (client->phase != PHASE_IDLE || client->now_ms < client->connect_at_ms) {
         return KEZEK_WANT_NOTHING;
     }
-    choose_address(client);
+    kz_endpoints_next(client);
     memcpy(out_address, client->address, ADDRESS_TEXT_SIZE);
     client->phase = PHASE_CONNECTING;
-    client->connect_deadline_ms = client->now_ms + CONNECT_TIMEOUT_MS;
+    client->connect_deadline_ms = client->now_ms + connect_timeout_ms(client);
     return KEZEK_WANT_CONNECT;
 }
 
@@ -153,17 +108,8 @@ void kezek_client_on_connected(struct kezek_client *client, uint64_t now_ms)
     struct kz_writer writer = kz_writer_init(room, KZ_CLIENT_FRAME_SIZE_MAX);
     kz_hello_encode(&writer, client->next_tag++, &hello);
     kz_buffer_added(&client->output, kz_writer_size(&writer));
+    kz_liveness_begin(client);
     client->phase = PHASE_GREETING;
-}
-
-static uint64_t backoff_ms(const struct kezek_client *client)
-{
-    /* The first round over all endpoints is at once: one of them is likely to be alive. */
-    if (client->failures < client->endpoint_count) return 0;
-
-    unsigned rounds = client->failures / client->endpoint_count;
-    uint64_t wait = BACKOFF_FIRST_MS << (rounds < 5 ? rounds : 5);
-    return wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS;
 }
 
 void kezek_client_on_closed(struct kezek_client *client, uint64_t now_ms, const char *reason)
@@ -177,7 +123,8 @@ void kezek_client_on_closed(struct kezek_client *client, uint64_t now_ms, const 
     client->close_told = false;
     client->node = 0;
     client->leader = 0;
-    client->connect_at_ms = client->redirect[0] != '\0' ? now_ms : now_ms + backoff_ms(client);
+    kz_endpoints_schedule(client);
+    client->outstanding = 0;
     client->watch.sent = false;
     kz_buffer_clear(&client->input);
     kz_buffer_clear(&client->output);
@@ -199,10 +146,17 @@ void kz_client_close(struct kezek_client *client, const char *reason)
 
 /* ---- What the node says ---- */
 
-/* Returns: whether the node that we speak with will take commands, as far as we know. */
-static bool speaks_with_leader(const struct kezek_client *client)
+bool kz_client_speaks_with_leader(const struct kezek_client *client)
 {
     return client->any_node || client->leader == client->node;
+}
+
+static bool is_own_cluster(const struct kezek_client *client, const struct kz_welcome *welcome)
+{
+    static const uint8_t any[KZ_ID_SIZE];
+
+    return memcmp(client->cluster, any, KZ_ID_SIZE) == 0 ||
+           memcmp(client->cluster, welcome->cluster, KZ_ID_SIZE) == 0;
 }
 
 static void on_welcome(struct kezek_client *client, const struct kz_frame *frame)
@@ -212,21 +166,24 @@ static void on_welcome(struct kezek_client *client, const struct kz_frame *frame
         kz_client_close(client, "its welcome is malformed");
         return;
     }
+    if (!is_own_cluster(client, &welcome)) {
+        kz_client_close(client, "it belongs to another cluster");
+        return;
+    }
+    if (client->phase == PHASE_GREETING || client->leader != 0) {
+        client->leaderless_since_ms = client->now_ms; /* if it knows none */
+    }
     client->phase = PHASE_READY;
     client->node = welcome.node;
     client->leader = welcome.leader;
-    if (speaks_with_leader(client)) client->failures = 0;
-    if (speaks_with_leader(client) || welcome.leader == 0) return;
-
-    struct kz_text leader = welcome.leader_client;
-    if (leader.size == 0 || leader.size >= ADDRESS_TEXT_SIZE ||
-        !is_address(leader.bytes, leader.size)) {
-        kz_client_close(client, "it does not lead, and does not know the leader's address");
+    if (kz_client_speaks_with_leader(client)) {
+        client->failures = 0;
         return;
     }
-    memset(client->redirect, 0, ADDRESS_TEXT_SIZE);
-    memcpy(client->redirect, leader.bytes, leader.size);
-    kz_client_close(client, "it does not lead");
+    if (welcome.leader == 0) return;
+    bool known = kz_endpoints_redirect(client, welcome.leader_client);
+    kz_client_close(client, known ? "it does not lead"
+                                  : "it does not lead, and does not know the leader's address");
 }
 
 static void on_goodbye(struct kezek_client *client, const struct kz_frame *frame)
@@ -254,6 +211,7 @@ static void on_frame(struct kezek_client *client, const struct kz_frame *frame)
 static const char *frame_trouble(enum kz_status status)
 {
     if (status == KZ_NEWER) return "it speaks another version of the protocol";
+    if (status == KZ_TOO_LARGE) return "it sent a frame over the bound";
     return "what it sent is no frame of this protocol";
 }
 
@@ -261,6 +219,7 @@ void kezek_client_on_bytes(struct kezek_client *client, uint64_t now_ms, const u
                            size_t size)
 {
     kz_client_advance(client, now_ms);
+    client->quiet_since_ms = client->now_ms;
     if (!kz_buffer_add(&client->input, bytes, size)) {
         kz_client_close(client, "out of memory");
         return;
@@ -270,7 +229,7 @@ void kezek_client_on_bytes(struct kezek_client *client, uint64_t now_ms, const u
         size_t frame_size;
         enum kz_status status =
             kz_frame_parse(kz_buffer_start(&client->input), kz_buffer_size(&client->input),
-                           KZ_CLIENT_FRAME_SIZE_MAX, &frame, &frame_size);
+                           KZ_NODE_FRAME_SIZE_MAX, &frame, &frame_size);
         if (status == KZ_NOT_FOUND) break;
         if (status != KZ_OK) {
             kz_client_close(client, frame_trouble(status));
@@ -288,7 +247,7 @@ size_t kezek_client_output(struct kezek_client *client, const uint8_t **out_byte
     if (client->phase == PHASE_READY) {
         kz_watch_send(client);
         kz_questions_send(client);
-        if (speaks_with_leader(client)) kz_commands_send(client);
+        if (kz_client_speaks_with_leader(client)) kz_commands_send(client);
     }
     *out_bytes = kz_buffer_start(&client->output);
     return kz_buffer_size(&client->output);
@@ -317,7 +276,7 @@ uint64_t kezek_client_deadline(const struct kezek_client *client)
     if (client->phase == PHASE_CONNECTING || client->phase == PHASE_GREETING) {
         return smaller(deadline, client->connect_deadline_ms);
     }
-    return deadline;
+    return smaller(deadline, kz_liveness_deadline(client));
 }
 
 void kezek_client_on_tick(struct kezek_client *client, uint64_t now_ms)
@@ -327,8 +286,19 @@ void kezek_client_on_tick(struct kezek_client *client, uint64_t now_ms)
         client->now_ms >= client->connect_deadline_ms) {
         kz_client_close(client, "no answer in time");
     }
+    kz_liveness_check(client);
     kz_commands_expire(client);
     kz_questions_expire(client);
+}
+
+void kz_client_sent(struct kezek_client *client)
+{
+    if (client->outstanding++ == 0) client->quiet_since_ms = client->now_ms;
+}
+
+void kz_client_settled(struct kezek_client *client)
+{
+    if (client->outstanding > 0) client->outstanding--;
 }
 
 uint32_t kezek_client_waiting(const struct kezek_client *client)

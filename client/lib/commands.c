@@ -3,87 +3,34 @@
 #include "client/lib/client.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define OUTPUT_SIZE_MAX (4u * 1024 * 1024) /* no more batches are begun above it */
-#define RETRY_MS        50                 /* when the node does not say */
+#define OUTPUT_SIZE_MAX (4u * 1024 * 1024) /* above it nothing more is put into the output */
+#define JOIN_MS         50                 /* how long commands join a batch that is not sent */
 #define REQUEST_OFFSET  12                 /* of the request id in a record */
 
-/* ---- Batches ---- */
+/* ---- Asking ---- */
 
-static struct batch *take_batch(struct kezek_client *client)
+/* Returns: whether a new command joins BATCH: it was never sent, and began just now, so that its
+ * deadline is not far from the command's own. */
+static bool is_open(const struct kezek_client *client, const struct batch *batch,
+                    size_t record_size)
 {
-    struct batch *batch = client->spare;
-    if (batch == NULL) return calloc(1, sizeof *batch);
-
-    client->spare = batch->next;
-    struct kz_buffer records = batch->records;
-    kz_buffer_clear(&records);
-    *batch = (struct batch){.records = records};
-    return batch;
+    return !batch->sent && !batch->uncertain && batch->not_before_ms == 0 &&
+           client->now_ms < batch->begun_ms + JOIN_MS && kz_batches_has_room(batch, record_size);
 }
 
-static void append_batch(struct kezek_client *client, struct batch *batch)
-{
-    struct batch **end = &client->batches;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = batch;
-}
-
-static void keep_spare(struct kezek_client *client, struct batch *batch)
-{
-    batch->next = client->spare;
-    client->spare = batch;
-}
-
-static struct batch *begin_batch(struct kezek_client *client, uint64_t deadline_ms)
-{
-    struct batch *batch = take_batch(client);
-    if (batch == NULL) return NULL;
-
-    batch->tag = client->next_tag++;
-    batch->deadline_ms = deadline_ms;
-    append_batch(client, batch);
-    return batch;
-}
-
-static bool has_room(const struct batch *batch, size_t record_size)
-{
-    return batch->count < KZ_COMMANDS_MAX &&
-           kz_buffer_size(&batch->records) + 2 + record_size <=
-               KZ_CLIENT_FRAME_SIZE_MAX - KZ_FRAME_HEADER_SIZE - 4;
-}
-
-/* Returns: the batch that new commands join: the last, when it was never sent, is not delayed and
- * has room. */
 static struct batch *open_batch(struct kezek_client *client, size_t record_size)
 {
-    struct batch *last = client->batches;
-    while (last != NULL && last->next != NULL)
-        last = last->next;
-    if (last != NULL && !last->sent && !last->uncertain && last->not_before_ms == 0 &&
-        has_room(last, record_size)) {
-        return last;
+    struct batch *batch = client->last_batch;
+    if (batch == NULL || !is_open(client, batch, record_size)) {
+        batch = kz_batches_take(client);
+        if (batch == NULL) return NULL;
+        kz_batches_insert(client, client->last_batch, batch);
     }
-    return begin_batch(client, client->now_ms + client->timeout_ms);
+    batch->deadline_ms = client->now_ms + client->timeout_ms;
+    return batch;
 }
-
-static bool add_command(struct batch *batch, const uint8_t *record, size_t size,
-                        struct waiter waiter)
-{
-    uint8_t *room = kz_buffer_room(&batch->records, 2 + size);
-    if (room == NULL) return false;
-
-    kz_put_u16(room, (uint16_t)size);
-    memcpy(room + 2, record, size);
-    kz_buffer_added(&batch->records, 2 + size);
-    batch->waiters[batch->count++] = waiter;
-    return true;
-}
-
-/* ---- Asking ---- */
 
 void kezek_client_draw_request(struct kezek_client *client, uint8_t out_request[16])
 {
@@ -97,12 +44,13 @@ enum kezek_code kezek_client_submit_record(struct kezek_client *client, uint64_t
                                            struct kezek_error *error)
 {
     kz_client_advance(client, now_ms);
+    if (callback == NULL) return kz_fail(error, KEZEK_USAGE, "a command needs a callback");
     if (size < KZ_RECORD_HEADER_SIZE || size > KZ_RECORD_SIZE_MAX) {
         return kz_fail(error, KEZEK_USAGE, "a record of %zu bytes: it has %d to %d", size,
                        KZ_RECORD_HEADER_SIZE, KZ_RECORD_SIZE_MAX);
     }
     struct batch *batch = open_batch(client, size);
-    if (batch == NULL || !add_command(batch, record, size, (struct waiter){callback, data})) {
+    if (batch == NULL || !kz_batches_add(batch, record, size, (struct waiter){callback, data})) {
         return kz_fail(error, KEZEK_NO_MEMORY, "out of memory for a command");
     }
     client->waiting++;
@@ -125,32 +73,18 @@ enum kezek_code kezek_client_submit(struct kezek_client *client, uint64_t now_ms
 
 /* ---- Sending ---- */
 
-static bool send_batch(struct kezek_client *client, struct batch *batch)
-{
-    uint8_t *room = kz_buffer_room(&client->output, KZ_CLIENT_FRAME_SIZE_MAX);
-    if (room == NULL) return false;
-
-    struct kz_writer writer = kz_writer_init(room, KZ_CLIENT_FRAME_SIZE_MAX);
-    struct kz_submit_writer submit;
-    struct kz_reader records =
-        kz_reader_init(kz_buffer_start(&batch->records), kz_buffer_size(&batch->records));
-    kz_submit_begin(&submit, &writer);
-    for (unsigned i = 0; i < batch->count; i++) {
-        uint16_t size = kz_read_u16(&records);
-        (void)kz_submit_add(&submit, kz_read_bytes(&records, size), size);
-    }
-    kz_submit_finish(&submit, batch->tag);
-    kz_buffer_added(&client->output, kz_writer_size(&writer));
-    batch->sent = true;
-    return true;
-}
-
 void kz_commands_send(struct kezek_client *client)
 {
     for (struct batch *batch = client->batches; batch != NULL; batch = batch->next) {
-        if (batch->sent || batch->not_before_ms > client->now_ms) continue;
+        if (batch->sent) continue;
+        if (batch->not_before_ms > client->now_ms) {
+            if (batch->holds) return;
+            continue;
+        }
         if (kz_buffer_size(&client->output) > OUTPUT_SIZE_MAX) return;
-        if (!send_batch(client, batch)) return;
+        if (!kz_batches_encode(batch, &client->output)) return;
+        batch->sent = true;
+        kz_client_sent(client);
     }
 }
 
@@ -159,6 +93,7 @@ void kz_commands_on_closed(struct kezek_client *client)
     for (struct batch *batch = client->batches; batch != NULL; batch = batch->next) {
         batch->uncertain |= batch->sent;
         batch->sent = false;
+        if (batch->holds) batch->not_before_ms = 0; /* another node may take it at once */
     }
 }
 
@@ -178,12 +113,24 @@ static void give(struct kezek_client *client, struct waiter *waiter, const uint8
     callback(waiter->data, outcome);
 }
 
+/* A node that is busy says when to come back. Past the deadline the command's time is over already:
+ * refused for good when this is all that ever happened to it, else its fate is unknown. */
+static bool settles_busy(const struct kezek_client *client, const struct batch *batch,
+                         const struct kz_answer *answer, struct kezek_outcome *outcome)
+{
+    if (client->now_ms + answer->retry_ms < batch->deadline_ms) return false;
+
+    outcome->code = batch->uncertain ? KEZEK_UNKNOWN : KEZEK_BUSY;
+    (void)snprintf(outcome->text, sizeof outcome->text, "%s; come back in %u ms",
+                   kz_reason_text(answer->reason), answer->retry_ms);
+    return true;
+}
+
 /* Returns: whether ANSWER settles its command; then OUT_OUTCOME is filled. */
 static bool settles(const struct kezek_client *client, const struct batch *batch,
                     const struct kz_answer *answer, struct kezek_outcome *out_outcome)
 {
     struct kezek_outcome outcome = {.retry_ms = answer->retry_ms};
-    const char *sentence = kz_reason_text(answer->reason);
 
     switch ((enum kz_answer_code)answer->code) {
     case KZ_ANSWER_APPLIED:
@@ -197,13 +144,10 @@ static bool settles(const struct kezek_client *client, const struct batch *batch
         break;
     case KZ_ANSWER_MALFORMED:
         outcome.code = KEZEK_USAGE;
-        (void)snprintf(outcome.text, sizeof outcome.text, "%s", sentence);
+        (void)snprintf(outcome.text, sizeof outcome.text, "%s", kz_reason_text(answer->reason));
         break;
     case KZ_ANSWER_BUSY:
-        if (client->now_ms + answer->retry_ms < batch->deadline_ms) return false;
-        outcome.code = KEZEK_BUSY;
-        (void)snprintf(outcome.text, sizeof outcome.text, "%s; come back in %u ms", sentence,
-                       answer->retry_ms);
+        if (!settles_busy(client, batch, answer, &outcome)) return false;
         break;
     default: return false;
     }
@@ -211,35 +155,38 @@ static bool settles(const struct kezek_client *client, const struct batch *batch
     return true;
 }
 
-/* The commands of a batch that are to be sent again go on as a batch of their own. */
+/* The commands of a batch that are to be sent again go on as a batch of their own, in its place. */
 static bool try_again(struct kezek_client *client, const struct batch *from, struct batch **again,
                       const uint8_t *record, size_t size, struct waiter waiter,
                       const struct kz_answer *answer)
 {
-    if (*again == NULL) *again = begin_batch(client, from->deadline_ms);
-    if (*again == NULL) return false;
-
-    uint64_t wait = answer->retry_ms > 0 ? answer->retry_ms : RETRY_MS;
-    uint64_t not_before = client->now_ms + wait;
+    if (*again == NULL) {
+        *again = kz_batches_take(client);
+        if (*again == NULL) return false;
+        (*again)->deadline_ms = from->deadline_ms;
+        (*again)->uncertain = from->uncertain;
+    }
+    uint64_t not_before = client->now_ms + (answer->retry_ms > 0 ? answer->retry_ms : RETRY_MS);
     (*again)->reason = answer->reason;
-    (*again)->uncertain |= from->uncertain || answer->code == KZ_ANSWER_UNKNOWN;
+    (*again)->holds |= answer->code != KZ_ANSWER_BUSY;
+    (*again)->uncertain |= answer->code == KZ_ANSWER_UNKNOWN;
     if ((*again)->not_before_ms < not_before) (*again)->not_before_ms = not_before;
-    return add_command(*again, record, size, waiter);
+    return kz_batches_add(*again, record, size, waiter);
 }
 
-static void take_answers(struct kezek_client *client, struct batch *batch,
-                         const struct kz_answer *answers)
+/* Gives the answers to BATCH, which is in no list. Returns: the batch of what is to be sent again;
+ * NULL when there is nothing. */
+static struct batch *take_answers(struct kezek_client *client, struct batch *batch,
+                                  const struct kz_answer *answers)
 {
     struct batch *again = NULL;
-    struct kz_reader records =
-        kz_reader_init(kz_buffer_start(&batch->records), kz_buffer_size(&batch->records));
+    struct kz_reader records = kz_batches_records(batch);
 
     for (unsigned i = 0; i < batch->count; i++) {
         uint16_t size = kz_read_u16(&records);
         const uint8_t *record = kz_read_bytes(&records, size);
         struct waiter *waiter = &batch->waiters[i];
         struct kezek_outcome outcome;
-        if (waiter->callback == NULL) continue;
         if (settles(client, batch, &answers[i], &outcome)) {
             give(client, waiter, record, &outcome);
         } else if (!try_again(client, batch, &again, record, size, *waiter, &answers[i])) {
@@ -247,6 +194,9 @@ static void take_answers(struct kezek_client *client, struct batch *batch,
             give(client, waiter, record, &outcome);
         }
     }
+    if (again == NULL || again->count > 0) return again;
+    kz_batches_keep(client, again);
+    return NULL;
 }
 
 void kz_commands_on_results(struct kezek_client *client, const struct kz_frame *frame)
@@ -257,36 +207,38 @@ void kz_commands_on_results(struct kezek_client *client, const struct kz_frame *
         kz_client_close(client, "its results are malformed");
         return;
     }
-    struct batch **link = &client->batches;
-    while (*link != NULL && !((*link)->sent && (*link)->tag == frame->tag))
-        link = &(*link)->next;
-    if (*link == NULL) return; /* all of it expired already */
-    if ((*link)->count != count) {
+    struct batch *previous = NULL;
+    struct batch *batch = client->batches;
+    while (batch != NULL && !(batch->sent && batch->tag == frame->tag)) {
+        previous = batch;
+        batch = batch->next;
+    }
+    if (batch == NULL) return; /* all of it expired already */
+    if (batch->count != count) {
         kz_client_close(client, "it answered another number of commands than were asked");
         return;
     }
-    struct batch *batch = *link;
-    *link = batch->next;
-    take_answers(client, batch, answers);
-    keep_spare(client, batch);
+    kz_client_settled(client);
+    kz_batches_unlink(client, previous, batch);
+    struct batch *again = take_answers(client, batch, answers);
+    if (again != NULL) kz_batches_insert(client, previous, again);
+    kz_batches_keep(client, batch);
 }
 
 /* ---- Time ---- */
 
-/* Answers all that is left of BATCH with a copy of OUTCOME and keeps its memory for the next one.
- */
+/* Answers all of BATCH, which is in no list, with a copy of OUTCOME. */
 static void end_batch(struct kezek_client *client, struct batch *batch,
                       const struct kezek_outcome *outcome)
 {
-    struct kz_reader records =
-        kz_reader_init(kz_buffer_start(&batch->records), kz_buffer_size(&batch->records));
+    struct kz_reader records = kz_batches_records(batch);
 
     for (unsigned i = 0; i < batch->count; i++) {
         const uint8_t *record = kz_read_bytes(&records, kz_read_u16(&records));
         struct kezek_outcome own = *outcome;
         give(client, &batch->waiters[i], record, &own);
     }
-    keep_spare(client, batch);
+    kz_batches_keep(client, batch);
 }
 
 static struct kezek_outcome expired(const struct kezek_client *client, const struct batch *batch)
@@ -304,18 +256,20 @@ static struct kezek_outcome expired(const struct kezek_client *client, const str
 
 void kz_commands_expire(struct kezek_client *client)
 {
-    struct batch **link = &client->batches;
+    struct batch *previous = NULL;
+    struct batch *batch = client->batches;
 
-    while (*link != NULL) {
-        struct batch *batch = *link;
+    while (batch != NULL) {
+        struct batch *next = batch->next;
         if (batch->deadline_ms > client->now_ms) {
-            link = &batch->next;
-            continue;
+            previous = batch;
+        } else {
+            struct kezek_outcome outcome = expired(client, batch);
+            if (batch->sent) kz_client_settled(client);
+            kz_batches_unlink(client, previous, batch);
+            end_batch(client, batch, &outcome);
         }
-        struct kezek_outcome outcome = expired(client, batch);
-        *link = batch->next;
-        end_batch(client, batch, &outcome);
-        link = &client->batches; /* callbacks may have asked anew */
+        batch = next;
     }
 }
 
@@ -339,13 +293,8 @@ void kz_commands_finish(struct kezek_client *client)
 
     while (client->batches != NULL) {
         struct batch *batch = client->batches;
-        client->batches = batch->next;
+        kz_batches_unlink(client, NULL, batch);
         end_batch(client, batch, &closed);
     }
-    while (client->spare != NULL) {
-        struct batch *batch = client->spare;
-        client->spare = batch->next;
-        kz_buffer_finish(&batch->records);
-        free(batch);
-    }
+    kz_batches_finish(client);
 }

@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #define READ_SIZE (256 * 1024)
+#define TURN_MS   1000
 
 struct kezek_connection {
     struct kezek_client *client;
     int socket; /* -1: none */
     bool connecting;
+    unsigned dials;
     uint8_t input[READ_SIZE];
 };
 
@@ -74,7 +76,7 @@ static void lost(struct kezek_connection *connection, const char *reason)
 /* Does what the client wants until it wants nothing. */
 static void follow_wants(struct kezek_connection *connection)
 {
-    char address[64];
+    char address[KEZEK_ADDRESS_SIZE];
 
     kezek_client_on_tick(connection->client, kezek_now_ms());
     for (;;) {
@@ -83,9 +85,12 @@ static void follow_wants(struct kezek_connection *connection)
         case KEZEK_WANT_CLOSE: lost(connection, "closed"); break;
         case KEZEK_WANT_CONNECT: {
             const char *reason;
-            connection->socket = kz_socket_dial(address, &reason);
+            connection->socket = kz_socket_dial(address, connection->dials, &reason);
             connection->connecting = connection->socket >= 0;
-            if (!connection->connecting) lost(connection, reason);
+            if (!connection->connecting) {
+                connection->dials++;
+                lost(connection, reason);
+            }
             break;
         }
         }
@@ -97,6 +102,7 @@ static void on_writable(struct kezek_connection *connection)
     if (connection->connecting) {
         int trouble = kz_socket_error(connection->socket);
         if (trouble != 0) {
+            connection->dials++;
             lost(connection, strerror(trouble));
             return;
         }
@@ -127,8 +133,7 @@ static void on_readable(struct kezek_connection *connection)
     }
 }
 
-/* Waits for the socket, the client's deadline or UNTIL, and handles what came. */
-static void turn(struct kezek_connection *connection, uint64_t until)
+void kezek_connection_turn(struct kezek_connection *connection, uint32_t timeout_ms)
 {
     follow_wants(connection);
     const uint8_t *bytes;
@@ -136,19 +141,19 @@ static void turn(struct kezek_connection *connection, uint64_t until)
                    (connection->connecting || kezek_client_output(connection->client, &bytes) > 0);
     uint64_t deadline = kezek_client_deadline(connection->client);
     uint64_t now = kezek_now_ms();
-    if (deadline > until) deadline = until;
-    int wait = deadline <= now ? 0 : deadline - now > 1000 ? 1000 : (int)(deadline - now);
+    if (deadline > now + timeout_ms) deadline = now + timeout_ms;
+    int wait = deadline <= now ? 0 : (int)(deadline - now);
 
-    struct pollfd poll_socket = {connection->socket, (short)(POLLIN | (sending ? POLLOUT : 0)), 0};
-    if (poll(&poll_socket, 1, wait) <= 0) return;
-    if ((poll_socket.revents & (POLLOUT | POLLERR | POLLHUP)) != 0 &&
-        (sending || connection->connecting)) {
+    struct pollfd polled = {connection->socket, (short)(POLLIN | (sending ? POLLOUT : 0)), 0};
+    int ready = poll(&polled, 1, wait);
+    if (ready > 0 && sending && (polled.revents & (POLLOUT | POLLERR | POLLHUP)) != 0) {
         on_writable(connection);
     }
-    if (connection->socket >= 0 && !connection->connecting &&
-        (poll_socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
+    if (ready > 0 && connection->socket >= 0 && !connection->connecting &&
+        (polled.revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
         on_readable(connection);
     }
+    kezek_client_on_tick(connection->client, kezek_now_ms());
 }
 
 uint32_t kezek_connection_run(struct kezek_connection *connection, uint32_t waiting_max,
@@ -156,9 +161,12 @@ uint32_t kezek_connection_run(struct kezek_connection *connection, uint32_t wait
 {
     uint64_t until = timeout_ms == 0 ? UINT64_MAX : kezek_now_ms() + timeout_ms;
 
-    do {
-        turn(connection, until);
-    } while (kezek_client_waiting(connection->client) > waiting_max && kezek_now_ms() < until);
+    while (kezek_client_waiting(connection->client) > waiting_max) {
+        uint64_t now = kezek_now_ms();
+        if (now >= until) break;
+        kezek_connection_turn(connection,
+                              until - now < TURN_MS ? (uint32_t)(until - now) : TURN_MS);
+    }
     return kezek_client_waiting(connection->client);
 }
 
@@ -176,7 +184,6 @@ enum kezek_code kezek_submit(struct kezek_connection *connection,
     struct kezek_error error;
     struct kezek_outcome outcome = {.code = KEZEK_CLOSED};
 
-    uint32_t others = kezek_client_waiting(connection->client);
     enum kezek_code code = kezek_client_submit(connection->client, kezek_now_ms(), command,
                                                keep_outcome, &outcome, &error);
     if (code != KEZEK_OK) {
@@ -185,7 +192,7 @@ enum kezek_code kezek_submit(struct kezek_connection *connection,
         outcome.text[sizeof outcome.text - 1] = '\0';
     }
     while (outcome.code == KEZEK_CLOSED)
-        (void)kezek_connection_run(connection, others, 0);
+        kezek_connection_turn(connection, TURN_MS);
     *out_outcome = outcome;
     return outcome.code;
 }
@@ -215,12 +222,11 @@ enum kezek_code kezek_ask(struct kezek_connection *connection,
 {
     struct kept_answer kept = {.callback = callback, .data = data};
 
-    uint32_t others = kezek_client_waiting(connection->client);
     enum kezek_code code =
         kezek_client_ask(connection->client, kezek_now_ms(), question, keep_answer, &kept, error);
     if (code != KEZEK_OK) return code;
     while (!kept.came)
-        (void)kezek_connection_run(connection, others, 0);
+        kezek_connection_turn(connection, TURN_MS);
     if (kept.code != KEZEK_OK) (void)kz_fail(error, kept.code, "%s", kept.text);
     return kept.code;
 }

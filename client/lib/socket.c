@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HOST_SIZE 64
+#define HOST_SIZE 68
 
 static int begin(const struct addrinfo *found, const char **out_reason)
 {
@@ -28,7 +28,17 @@ static int begin(const struct addrinfo *found, const char **out_reason)
     return handle;
 }
 
-int kz_socket_dial(const char *address, const char **out_reason)
+static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
+{
+    unsigned count = 0;
+    for (const struct addrinfo *next = found; next != NULL; next = next->ai_next)
+        count++;
+    for (unsigned skip = attempt % count; skip > 0; skip--)
+        found = found->ai_next;
+    return found;
+}
+
+int kz_socket_dial(const char *address, unsigned attempt, const char **out_reason)
 {
     char host[HOST_SIZE];
     const char *colon = strrchr(address, ':');
@@ -53,7 +63,7 @@ int kz_socket_dial(const char *address, const char **out_reason)
         *out_reason = gai_strerror(failure);
         return -1;
     }
-    int handle = begin(found, out_reason);
+    int handle = begin(choose(found, attempt), out_reason);
     freeaddrinfo(found);
     return handle;
 }

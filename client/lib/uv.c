@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's core bound to a libuv loop: one TCP handle, one timer, one prepare that sends at the
- * end of each turn. */
-#include "client/lib/client.h"
-
+ * end of each turn. It knows the public interface alone, and is a library of its own, so that
+ * libkezek itself does not need libuv.
+ *
+ * Invariants:
+ * 1. A link whose `owner` is NULL was given up: its callbacks only free it.
+ * 2. After kezek_uv_close() the client is not touched until its handles have closed, so closing is
+ *    allowed in the client's own callbacks. */
 #include <kezek/kezek_uv.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -16,10 +21,12 @@ struct link {
     uv_tcp_t tcp;
     uv_connect_t connect;
     uv_write_t write;
-    struct kezek_uv *owner; /* NULL: given up */
+    uv_getaddrinfo_t lookup;
+    struct kezek_uv *owner;
     uint8_t *sending;
-    size_t sending_size;
     bool connected;
+    bool looking; /* the lookup is under way */
+    bool closed;
 };
 
 struct kezek_uv {
@@ -28,6 +35,8 @@ struct kezek_uv {
     uv_prepare_t prepare;
     struct kezek_client *client;
     struct link *link;
+    unsigned dials; /* that failed: a host may have several addresses */
+    bool ended;
     unsigned closing; /* handles of our own that still close */
     void (*closed)(void *data);
     void *data;
@@ -38,19 +47,29 @@ static void follow(struct kezek_uv *handle);
 
 /* ---- Links ---- */
 
-static void on_link_closed(uv_handle_t *tcp)
+static void free_link(struct link *link)
 {
-    struct link *link = tcp->data;
+    if (!link->closed || link->looking) return;
     free(link->sending);
     free(link);
 }
 
+static void on_link_closed(uv_handle_t *tcp)
+{
+    struct link *link = tcp->data;
+    link->closed = true;
+    free_link(link);
+}
+
 static void drop_link(struct kezek_uv *handle)
 {
-    if (handle->link == NULL) return;
-    handle->link->owner = NULL;
-    uv_close((uv_handle_t *)&handle->link->tcp, on_link_closed);
+    struct link *link = handle->link;
+    if (link == NULL) return;
+
+    link->owner = NULL;
     handle->link = NULL;
+    if (link->looking) (void)uv_cancel((uv_req_t *)&link->lookup);
+    uv_close((uv_handle_t *)&link->tcp, on_link_closed);
 }
 
 static void lost(struct kezek_uv *handle, const char *reason)
@@ -101,44 +120,77 @@ static void on_connected(uv_connect_t *connect, int status)
 
     if (status == 0) status = uv_read_start((uv_stream_t *)&link->tcp, give_memory, on_read);
     if (status != 0) {
+        handle->dials++;
         lost(handle, uv_strerror(status));
     } else {
+        (void)uv_tcp_nodelay(&link->tcp, 1);
         link->connected = true;
         kezek_client_on_connected(handle->client, uv_now(handle->loop));
     }
     follow(handle);
 }
 
-/* Returns: 0, or a libuv error. Addresses are numeric or local names: no look-up that could stall
- * the loop. */
-static int resolve(const char *address, struct sockaddr_storage *out)
+/* ---- Dialing ---- */
+
+/* Takes the address whose turn it is. */
+static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
 {
-    char host[64];
+    unsigned count = 0;
+    for (const struct addrinfo *next = found; next != NULL; next = next->ai_next)
+        count++;
+    for (unsigned skip = attempt % count; skip > 0; skip--)
+        found = found->ai_next;
+    return found;
+}
+
+static void on_found(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
+{
+    struct link *link = lookup->data;
+    struct kezek_uv *handle = link->owner;
+
+    link->looking = false;
+    if (handle != NULL) {
+        if (status == 0) {
+            status = uv_tcp_connect(&link->connect, &link->tcp,
+                                    choose(found, handle->dials)->ai_addr, on_connected);
+        }
+        if (status != 0) {
+            handle->dials++;
+            lost(handle, uv_strerror(status));
+        }
+        follow(handle);
+    } else {
+        free_link(link);
+    }
+    uv_freeaddrinfo(found);
+}
+
+/* Returns: 0, or a libuv error. */
+static int look_up(struct link *link, const char *address)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    char host[KEZEK_ADDRESS_SIZE];
     const char *colon = strrchr(address, ':');
     size_t size = (size_t)(colon - address);
-    int port = atoi(colon + 1);
-    const char *first = address;
 
-    if (size >= 2 && address[0] == '[') {
-        first++;
+    if (size >= 2 && address[0] == '[' && colon[-1] == ']') { /* [::1]:7000 */
+        address++;
         size -= 2;
     }
-    memcpy(host, first, size);
+    memcpy(host, address, size);
     host[size] = '\0';
-    if (strcmp(host, "localhost") == 0) memcpy(host, "127.0.0.1", sizeof "127.0.0.1");
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0) return 0;
-    return uv_ip6_addr(host, port, (struct sockaddr_in6 *)out);
+    link->lookup.data = link;
+    int status = uv_getaddrinfo(link->tcp.loop, &link->lookup, on_found, host, colon + 1, &hints);
+    link->looking = status == 0;
+    return status;
 }
 
 static int dial(struct kezek_uv *handle, const char *address)
 {
-    struct sockaddr_storage target = {0};
-    int status = resolve(address, &target);
-    if (status != 0) return status;
-
     struct link *link = calloc(1, sizeof *link);
     if (link == NULL) return UV_ENOMEM;
-    status = uv_tcp_init(handle->loop, &link->tcp);
+
+    int status = uv_tcp_init(handle->loop, &link->tcp);
     if (status != 0) {
         free(link);
         return status;
@@ -146,8 +198,7 @@ static int dial(struct kezek_uv *handle, const char *address)
     link->tcp.data = link;
     link->owner = handle;
     handle->link = link;
-    (void)uv_tcp_nodelay(&link->tcp, 1);
-    return uv_tcp_connect(&link->connect, &link->tcp, (struct sockaddr *)&target, on_connected);
+    return look_up(link, address);
 }
 
 /* ---- Turns ---- */
@@ -156,7 +207,7 @@ static int dial(struct kezek_uv *handle, const char *address)
 static void send_output(struct kezek_uv *handle)
 {
     struct link *link = handle->link;
-    if (link == NULL || !link->connected || link->sending != NULL) return;
+    if (handle->ended || link == NULL || !link->connected || link->sending != NULL) return;
 
     const uint8_t *bytes;
     size_t size = kezek_client_output(handle->client, &bytes);
@@ -190,10 +241,10 @@ static void set_timer(struct kezek_uv *handle)
 
 static void follow(struct kezek_uv *handle)
 {
-    char address[64];
+    char address[KEZEK_ADDRESS_SIZE];
     enum kezek_want want;
 
-    if (handle->client == NULL) return; /* closing: a last callback asked for more */
+    if (handle->ended) return;
     while ((want = kezek_client_want(handle->client, address)) != KEZEK_WANT_NOTHING) {
         if (want == KEZEK_WANT_CLOSE) {
             lost(handle, "closed");
@@ -219,7 +270,8 @@ struct kezek_uv *kezek_uv_open(struct uv_loop_s *loop, const struct kezek_option
 {
     struct kezek_uv *handle = calloc(1, sizeof *handle);
     if (handle == NULL) {
-        (void)kz_fail(error, KEZEK_NO_MEMORY, "out of memory for a client");
+        *error = (struct kezek_error){.code = KEZEK_NO_MEMORY};
+        (void)snprintf(error->text, sizeof error->text, "out of memory for a client");
         return NULL;
     }
     handle->client = kezek_client_create(options, error);
@@ -232,7 +284,7 @@ struct kezek_uv *kezek_uv_open(struct uv_loop_s *loop, const struct kezek_option
     (void)uv_prepare_init(loop, &handle->prepare);
     handle->timer.data = handle;
     handle->prepare.data = handle;
-    kz_client_advance(handle->client, uv_now(loop));
+    kezek_client_on_tick(handle->client, uv_now(loop));
     kezek_uv_flush(handle);
     return handle;
 }
@@ -244,26 +296,28 @@ struct kezek_client *kezek_uv_client(struct kezek_uv *handle)
 
 void kezek_uv_flush(struct kezek_uv *handle)
 {
-    (void)uv_prepare_start(&handle->prepare, on_prepare);
+    if (!handle->ended) (void)uv_prepare_start(&handle->prepare, on_prepare);
 }
 
 static void on_own_closed(uv_handle_t *own)
 {
     struct kezek_uv *handle = own->data;
     if (--handle->closing > 0) return;
+
+    kezek_client_destroy(handle->client);
     if (handle->closed != NULL) handle->closed(handle->data);
     free(handle);
 }
 
 void kezek_uv_close(struct kezek_uv *handle, void (*closed)(void *data), void *data)
 {
-    drop_link(handle);
-    struct kezek_client *client = handle->client;
-    handle->client = NULL;
-    kezek_client_destroy(client);
+    if (handle->ended) return;
+
+    handle->ended = true;
     handle->closed = closed;
     handle->data = data;
     handle->closing = 2;
+    drop_link(handle);
     uv_close((uv_handle_t *)&handle->timer, on_own_closed);
     uv_close((uv_handle_t *)&handle->prepare, on_own_closed);
 }

@@ -24,6 +24,8 @@ extern "C" {
 
 #define KEZEK_API __attribute__((visibility("default")))
 
+#define KEZEK_ADDRESS_SIZE 68 /* of "host:port" with its closing zero */
+
 /* What became of a command, a question or a call. Numbers never change. */
 enum kezek_code {
     KEZEK_OK = 0, /* answered; for a command: the ledger has it and the rules' result is `ok` */
@@ -32,8 +34,8 @@ enum kezek_code {
     KEZEK_USAGE = 3,       /* the caller's mistake: nothing was sent */
     KEZEK_BUSY = 4,        /* over a bound of the node: nothing was appended; try again later */
     KEZEK_UNAVAILABLE = 5, /* no leader could be reached in time: nothing was appended */
-    KEZEK_UNKNOWN = 6,  /* sent, and no answer in time: ask with kezek_…_request, or send it again
-                           with the  same request id */
+    KEZEK_UNKNOWN = 6,  /* sent, and no answer in time: ask with KEZEK_ASK_REQUEST, or send it again
+                           with the same request id */
     KEZEK_PROTOCOL = 7, /* the other side does not speak this protocol or this version */
     KEZEK_NO_MEMORY = 8,
     KEZEK_CLOSED = 9, /* the handle was destroyed while this was waiting */
@@ -165,8 +167,7 @@ struct kezek_territory {
     bool register_closed;
 };
 
-/* One applied entry, as watching gives them. The line is the export's form (INTERFACES: JSON lines)
- * when asked of <kezek> tools; here the record's bytes. */
+/* One applied entry, as watching gives them: its record's bytes are those of log/FORMAT.md. */
 struct kezek_entry {
     uint64_t index, term;
     const char *result;
@@ -198,7 +199,8 @@ enum kezek_want {
 };
 
 /* What the I/O should do now; ask after every other call. OUT_ADDRESS: "host:port". */
-KEZEK_API enum kezek_want kezek_client_want(struct kezek_client *client, char out_address[64]);
+KEZEK_API enum kezek_want kezek_client_want(struct kezek_client *client,
+                                            char out_address[KEZEK_ADDRESS_SIZE]);
 KEZEK_API void kezek_client_on_connected(struct kezek_client *client, uint64_t now_ms);
 KEZEK_API void kezek_client_on_closed(struct kezek_client *client, uint64_t now_ms,
                                       const char *reason);
@@ -212,9 +214,14 @@ KEZEK_API void kezek_client_on_sent(struct kezek_client *client, size_t size);
 KEZEK_API uint64_t kezek_client_deadline(const struct kezek_client *client);
 KEZEK_API void kezek_client_on_tick(struct kezek_client *client, uint64_t now_ms);
 
-/* Commands and questions may be asked at any time; callbacks come from the on_… calls, each exactly
- * once. Commands asked before the output is taken travel in one frame, in order. Returns: KEZEK_OK,
- * else nothing was begun and ERROR says why. */
+/* Commands and questions may be asked at any time, in callbacks too; callbacks come from the on_…
+ * calls, each exactly once. A callback must not destroy the client.
+ *
+ * Commands asked before the output is taken travel in one frame. They reach the ledger in the order
+ * of asking, also across lost connections and new leaders; only one that a node was too busy for
+ * (over a bound, or over the actor's budget of refusals) is overtaken while it waits.
+ *
+ * Returns: KEZEK_OK, else nothing was begun and ERROR says why. */
 KEZEK_API enum kezek_code kezek_client_submit(struct kezek_client *client, uint64_t now_ms,
                                               const struct kezek_command *command,
                                               kezek_outcome_callback callback, void *data,
@@ -286,8 +293,12 @@ KEZEK_API void kezek_disconnect(struct kezek_connection *connection);
 KEZEK_API struct kezek_client *kezek_connection_client(struct kezek_connection *connection);
 KEZEK_API uint64_t kezek_now_ms(void);
 
-/* Does I/O until nothing waits (WAITING_MAX 0) or at most WAITING_MAX wait, or TIMEOUT_MS has
- * passed (0: no bound). Returns: how many wait. */
+/* Does I/O once: waits up to TIMEOUT_MS for something to do, and does it. What a program that
+ * watches does over and over. */
+KEZEK_API void kezek_connection_turn(struct kezek_connection *connection, uint32_t timeout_ms);
+
+/* Does I/O until at most WAITING_MAX commands and questions wait, or TIMEOUT_MS has passed (0: no
+ * bound). Returns: how many wait. */
 KEZEK_API uint32_t kezek_connection_run(struct kezek_connection *connection, uint32_t waiting_max,
                                         uint32_t timeout_ms);
 

@@ -18,8 +18,8 @@ KEZEK_API struct kezek_client *kezek_uv_client(struct kezek_uv *handle);
  * this loop turn. */
 KEZEK_API void kezek_uv_flush(struct kezek_uv *handle);
 
-/* Destroys the client (what waits is answered with KEZEK_CLOSED) and, when the loop has closed its
- * handles, calls CLOSED (may be NULL) and frees HANDLE. */
+/* Ends the handle, in one of the client's callbacks too: when the loop has closed its handles, what
+ * still waits is answered with KEZEK_CLOSED, CLOSED (may be NULL) is called and HANDLE freed. */
 KEZEK_API void kezek_uv_close(struct kezek_uv *handle, void (*closed)(void *data), void *data);
 
 #endif

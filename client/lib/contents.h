@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an answer holds, as the public structs. */
+#ifndef KZ_CONTENTS_H
+#define KZ_CONTENTS_H
+
+#include "client/lib/client.h"
+
+/* ITEMS points to COUNT structs of the kind that belongs to the question, inside `one` or `list`.
+ * Texts in them are static or copied: nothing points into the answer's bytes. */
+struct kz_contents {
+    const void *items;
+    uint32_t count;
+    union {
+        struct kezek_status status;
+        struct kezek_application application;
+        struct kezek_queue queue; /* its numbers are in `list` */
+        struct kezek_outcome outcome;
+        struct kezek_territory territory;
+    } one;
+    union {
+        struct kezek_position positions[KZ_NUMBERS_MAX];
+        struct kezek_bulletin bulletins[KZ_NUMBERS_MAX];
+        struct kezek_places places[KZ_NUMBERS_MAX];
+        uint64_t numbers[KZ_NUMBERS_MAX];
+    } list;
+};
+
+/* Reads the whole of what answers QUESTION. Returns: false when it is malformed, or more or less
+ * than was asked for; OUT then holds nothing of use. */
+bool kz_contents_read(const struct question *question, struct kz_reader *reader,
+                      struct kz_contents *out);
+
+#endif
