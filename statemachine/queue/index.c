@@ -139,6 +139,11 @@ uint32_t kz_index_first(const struct kz_index *index, uint64_t hash)
     return *head_at(index, bucket_of(index, hash));
 }
 
+const void *kz_index_place(const struct kz_index *index, uint64_t hash)
+{
+    return head_at(index, bucket_of(index, hash));
+}
+
 uint32_t kz_index_next(const struct kz_index *index, uint32_t slot)
 {
     return *link_at(index, slot);

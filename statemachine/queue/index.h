@@ -39,6 +39,9 @@ void kz_index_remove(struct kz_index *index, uint32_t slot);
 uint32_t kz_index_first(const struct kz_index *index, uint64_t hash);
 uint32_t kz_index_next(const struct kz_index *index, uint32_t slot);
 
+/* Returns: where kz_index_first(HASH) will look, for a prefetch. */
+const void *kz_index_place(const struct kz_index *index, uint64_t hash);
+
 /* Writes the index to an image. The records are their table's to save. O(count). */
 void kz_index_save(const struct kz_index *index, struct kz_image_writer *writer);
 

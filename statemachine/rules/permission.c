@@ -16,7 +16,7 @@ static uint32_t named_territory(const struct kz_entry *entry)
     }
 }
 
-static uint64_t named_application(const struct kz_entry *entry)
+uint64_t kz_permission_application(const struct kz_entry *entry)
 {
     switch (entry->type) {
     case KZ_RECLASSIFY: return entry->reclassify.application;
@@ -28,7 +28,7 @@ static uint64_t named_application(const struct kz_entry *entry)
     case KZ_ENROL: return entry->application_only.application;
     case KZ_CLAIM: return entry->claim.application;
     case KZ_GRANT: return entry->grant.application;
-    default: KZ_ASSERT(!"a type that names an application"); return 0;
+    default: return 0;
     }
 }
 
@@ -68,7 +68,7 @@ static enum kz_result find_named(const struct kz_machine *machine, const struct 
         if (!may_be_all && it->territory == KZ_NO_SLOT) return KZ_RESULT_UNKNOWN_TERRITORY;
     }
     if ((rule->names & KZ_NAMES_APPLICATION) != 0) {
-        it->application = kz_number_find(machine, named_application(entry));
+        it->application = kz_number_find(machine, kz_permission_application(entry));
         if (it->application == KZ_NO_SLOT) return KZ_RESULT_UNKNOWN_APPLICATION;
     }
     if ((rule->names & KZ_NAMES_KINDERGARTEN) != 0) {

@@ -123,6 +123,9 @@ struct kz_rule {
     bool everywhere; /* only for an administrator of all territories */
 };
 
+/* Returns: the number of the application that ENTRY names; 0 for a type that names none. */
+uint64_t kz_permission_application(const struct kz_entry *entry);
+
 /* Looks for `not_allowed` by role, `unknown_…` and `not_allowed` by scope, in this order, and finds
  * what ENTRY names. */
 enum kz_result kz_permission_judge(const struct kz_machine *machine, const struct kz_rule *rule,

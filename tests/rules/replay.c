@@ -23,6 +23,7 @@
 
 #define POSITIONS_AT_MAX 16
 #define DUE_MAX          64
+#define ROUNDS_MAX       1000
 #define TRY_DUE_EACH     4
 #define SEED             1
 #define DAY_MS           INT64_C(86400000)
@@ -126,8 +127,9 @@ static void print_due(const struct kz_machine *machine, int64_t time)
 static const char *apply_due(struct kz_machine *machine, int64_t time)
 {
     static struct kz_entry due[DUE_MAX];
-    uint32_t count = 0;
-    do {
+    uint32_t count = 1;
+    for (int round = 0; count > 0; round++) {
+        if (round == ROUNDS_MAX) return "what is due never ends";
         count = kz_machine_due(machine, time, due, DUE_MAX);
         for (uint32_t i = 0; i < count; i++) {
             struct kz_outcome outcome;
@@ -136,7 +138,7 @@ static const char *apply_due(struct kz_machine *machine, int64_t time)
                 return "what is due does not follow";
             if (outcome.result != KZ_RESULT_OK) return "what is due is refused";
         }
-    } while (count > 0);
+    }
     int64_t next = kz_machine_next_due(machine, time);
     if (next <= time) return "nothing is due, and yet the clock should look now";
     if (kz_machine_due(machine, next - 1, due, 1) != 0) return "something is due before its time";
