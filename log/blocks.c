@@ -17,10 +17,11 @@ static enum kz_status damaged(const struct kz_transaction *transaction,
                               const struct kz_block_form *form, uint64_t index)
 {
     uint64_t first = first_of(form, index);
-    return kz_error_set(transaction->error, KZ_CORRUPT,
-                        "entry %" PRIu64 " is damaged: the table of %s has no whole block for "
-                        "entries %" PRIu64 " to %" PRIu64,
-                        index, kz_table_name(form->table), first, first + form->count_max - 1);
+    (void)kz_error_set(transaction->error, KZ_CORRUPT,
+                       "entry %" PRIu64 " is damaged: the table of %s has no whole block for "
+                       "entries %" PRIu64 " to %" PRIu64,
+                       index, kz_table_name(form->table), first, first + form->count_max - 1);
+    return KZ_CORRUPT;
 }
 
 /* Checks ROW as a block. Returns: the number of its items; 0 when it is none. */

@@ -52,6 +52,7 @@ enum kz_status kz_history_add_run(struct kz_history *history, uint64_t first_ind
 {
     enum kz_status status = grow_runs(history, (uint64_t)history->run_count + 1);
     if (status != KZ_OK) return status;
+    KZ_ASSERT(history->runs != NULL);
     history->runs[history->run_count++] = (struct kz_term_run){first_index, term};
     return KZ_OK;
 }
@@ -60,6 +61,7 @@ enum kz_status kz_history_add_membership(struct kz_history *history, uint64_t in
 {
     enum kz_status status = grow_memberships(history, (uint64_t)history->membership_count + 1);
     if (status != KZ_OK) return status;
+    KZ_ASSERT(history->memberships != NULL);
     history->memberships[history->membership_count++] = index;
     return KZ_OK;
 }

@@ -69,7 +69,10 @@ static enum kz_status status_of(int code)
 
 static enum kz_status fail(const struct kz_store *store, int code, struct kz_error *error)
 {
-    return kz_error_set(error, status_of(code), "ledger %s: %s", store->path, mdb_strerror(code));
+    enum kz_status status = status_of(code);
+    KZ_ASSERT(status != KZ_OK);
+    (void)kz_error_set(error, status, "ledger %s: %s", store->path, mdb_strerror(code));
+    return status;
 }
 
 /* ---- Transactions ---- */
@@ -285,7 +288,10 @@ static enum kz_status open_environment(const char *path, unsigned flags, uint64_
                                        struct kz_store **out_store, struct kz_error *error)
 {
     struct kz_store *store = calloc(1, sizeof *store + strlen(path) + 1);
-    if (store == NULL) return kz_error_set(error, KZ_NO_MEMORY, "ledger %s: no memory", path);
+    if (store == NULL) {
+        (void)kz_error_set(error, KZ_NO_MEMORY, "ledger %s: no memory", path);
+        return KZ_NO_MEMORY;
+    }
     memcpy(store->path, path, strlen(path) + 1);
     store->map_size = map_size == 0 ? MAP_SIZE_DEFAULT : map_size;
 

@@ -107,7 +107,7 @@ static enum kz_status read_next(struct kz_feed *feed, struct kz_feed_piece *out_
 static void *read_all(void *argument)
 {
     struct kz_feed *feed = argument;
-    struct kz_feed_piece piece;
+    struct kz_feed_piece piece = {0};
     struct kz_error error = {.text = ""};
     enum kz_status status = KZ_OK;
     bool stopped = false;
