@@ -101,10 +101,15 @@ enum kz_status kz_image_reject(struct kz_image_reader *reader)
     return reader->status;
 }
 
+static size_t left_in(const struct kz_image_reader *reader)
+{
+    return (size_t)(reader->end - reader->next);
+}
+
 static void *read_block(struct kz_image_reader *reader, uint32_t tag, size_t size)
 {
     uint8_t *header = reader->next;
-    size_t left = kz_image_left(reader);
+    size_t left = left_in(reader);
 
     if (left < BLOCK_HEADER_SIZE || left - BLOCK_HEADER_SIZE < size) return NULL;
     if (left - BLOCK_HEADER_SIZE - size < padding_of(size)) return NULL;
@@ -133,6 +138,6 @@ void *kz_image_read(struct kz_image_reader *reader, uint32_t tag, size_t size)
 enum kz_status kz_image_reader_finish(struct kz_image_reader *reader)
 {
     (void)kz_image_read(reader, CLOSING_TAG, 0);
-    if (kz_image_left(reader) > 0) return kz_image_reject(reader);
+    if (left_in(reader) > 0) return kz_image_reject(reader);
     return reader->status;
 }

@@ -69,12 +69,6 @@ void *kz_image_read(struct kz_image_reader *reader, uint32_t tag, size_t size);
 /* Declares that what was read makes no sense. Returns: the reader's status, not KZ_OK. */
 enum kz_status kz_image_reject(struct kz_image_reader *reader);
 
-/* Returns: the bytes that are left: a bound for whatever a block says of those that follow it. */
-static inline size_t kz_image_left(const struct kz_image_reader *reader)
-{
-    return (size_t)(reader->end - reader->next);
-}
-
 /* Ends reading. Returns: KZ_OK when all blocks were read and whole; else the first failure. */
 enum kz_status kz_image_reader_finish(struct kz_image_reader *reader);
 

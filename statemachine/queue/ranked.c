@@ -102,6 +102,18 @@ static void descend(const struct kz_ranked_pool *pool, const struct kz_ranked *s
     out_path->at[0] = seek_in_leaf(pool, name, count, key, bounds);
 }
 
+/* Returns: whether the path ends at KEY itself. */
+static bool is_there(const struct kz_ranked_pool *pool, const struct path *path,
+                     const struct kz_rank_key *key)
+{
+    if (path->chunk[0] == KZ_NO_CHUNK) return false;
+
+    const struct kz_chunk *leaf = kz_chunk_at(pool, 0, path->chunk[0]);
+    const struct kz_rank_key *found = &leaf->keys[path->at[0]];
+    return path->at[0] < leaf->count && found->applied_at == key->applied_at &&
+           found->number == key->number;
+}
+
 /* Sets what an entry of an inner chunk stands for. */
 static void set_child(struct kz_chunk *chunk, uint32_t at, uint32_t child, uint32_t weight)
 {
@@ -178,6 +190,7 @@ void kz_ranked_insert(struct kz_ranked_pool *pool, struct kz_ranked *set, struct
 
     grow(pool, set, height);
     descend(pool, set, &key, &path);
+    KZ_ASSERT(!is_there(pool, &path, &key));
     uint32_t name = kz_chunk_insert(pool, 0, path.chunk[0], path.at[0], key, 1);
 
     for (unsigned level = 0; level < height; level++) {
@@ -215,8 +228,9 @@ void kz_ranked_remove(struct kz_ranked_pool *pool, struct kz_ranked *set, struct
     struct path path;
     uint32_t followers[HEIGHT_MAX];
 
-    KZ_ASSERT(set->count > 0 && height <= set->height);
+    KZ_ASSERT(height <= set->height);
     descend(pool, set, &key, &path);
+    KZ_ASSERT(is_there(pool, &path, &key));
     if (height > 0) find_followers(pool, &path, height, followers);
     uint32_t name = kz_chunk_remove(pool, 0, path.chunk[0], path.at[0]);
 

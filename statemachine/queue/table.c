@@ -134,8 +134,9 @@ void kz_table_save(const struct kz_table *table, struct kz_image_writer *writer)
     }
 }
 
-/* Returns: whether the measures are those of a table like TABLE that fits into LEFT bytes. */
-static bool are_plausible(const struct kz_table *table, const uint8_t *measures, uint64_t left)
+/* Returns: whether the measures are those of a table like TABLE. (Whether the segments are there
+ * turns out as they are read: each before memory is asked for.) */
+static bool are_plausible(const struct kz_table *table, const uint8_t *measures)
 {
     uint32_t used = kz_get_u32(measures + 8);
     uint32_t count = kz_get_u32(measures + 12);
@@ -145,8 +146,7 @@ static bool are_plausible(const struct kz_table *table, const uint8_t *measures,
     if (kz_get_u32(measures + 4) != table->segment_shift) return false;
     if (used == KZ_NO_SLOT || count > used) return false;
     if ((free_slot == KZ_NO_SLOT) != (count == used)) return false;
-    if (free_slot != KZ_NO_SLOT && free_slot >= used) return false;
-    return (uint64_t)used * table->record_size <= left;
+    return free_slot == KZ_NO_SLOT || free_slot < used;
 }
 
 /* Takes the next segment out of the image: in place when it is whole, else into a copy. */
@@ -171,7 +171,7 @@ enum kz_status kz_table_open(struct kz_table *table, struct kz_image_reader *rea
     KZ_ASSERT(table->segment_count == 0);
     const uint8_t *measures = kz_image_read(reader, MEASURES_TAG, MEASURES_SIZE);
     if (measures == NULL) return reader->status;
-    if (!are_plausible(table, measures, kz_image_left(reader))) return kz_image_reject(reader);
+    if (!are_plausible(table, measures)) return kz_image_reject(reader);
 
     uint32_t used = kz_get_u32(measures + 8);
     while ((uint64_t)table->segment_count << table->segment_shift < used) {

@@ -241,8 +241,10 @@ static enum kz_status open_forged(const uint32_t measures[static 5], uint32_t se
     kz_table_init(&table, &allocator, 16, 2);
     assert_int_equal(kz_image_reader_init(&reader, memory.bytes, memory.size, &seed), KZ_OK);
     enum kz_status status = kz_table_open(&table, &reader);
-    if (status != KZ_OK) assert_int_equal(allocated, 0);
-    if (status != KZ_OK) assert_int_equal(table.used, 0);
+    if (status != KZ_OK) {
+        assert_int_equal(allocated, 0);
+        assert_int_equal(table.used, 0);
+    }
     kz_table_finish(&table);
     free(memory.bytes);
     return status;
@@ -275,6 +277,66 @@ static void measures_that_make_no_sense_are_refused(void **state)
     }
 }
 
+/* Opens an index over three records from forged measures and HEADS heads. */
+static enum kz_status open_forged_index(const uint32_t measures[static 4], uint64_t seed,
+                                        uint32_t heads)
+{
+    struct machine machine;
+    struct memory memory = memory_empty();
+    struct kz_image_writer writer;
+    struct kz_image_reader reader;
+    struct kz_table table;
+    uint8_t bytes[24];
+
+    create(&machine);
+    for (uint32_t i = 0; i < 3; i++)
+        (void)kz_table_add(&machine.records);
+    kz_table_init(&table, &machine.allocator, sizeof(uint32_t), machine.index.heads.segment_shift);
+    for (uint32_t i = 0; i < heads; i++)
+        (void)kz_table_add(&table);
+    for (uint32_t i = 0; i < 4; i++)
+        kz_put_u32(bytes + 4 * (size_t)i, measures[i]);
+    kz_put_u64(bytes + 16, seed);
+    kz_image_writer_init(&writer, &memory, memory_write, SEED);
+    kz_image_write(&writer, UINT32_C(0x58444e49), bytes, sizeof bytes);
+    kz_table_save(&table, &writer);
+    assert_int_equal(kz_image_writer_finish(&writer), KZ_OK);
+    kz_table_finish(&table);
+
+    assert_int_equal(kz_image_reader_init(&reader, memory.bytes, memory.size, &seed), KZ_OK);
+    enum kz_status status = kz_index_open(&machine.index, &reader);
+    if (status != KZ_OK) assert_int_equal(kz_index_first(&machine.index, 0), KZ_NO_SLOT);
+    destroy(&machine);
+    free(memory.bytes);
+    return status;
+}
+
+static void an_index_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    const uint32_t link = offsetof(struct record, link);
+    const struct {
+        uint32_t measures[4]; /* link, level, split, count */
+        uint64_t seed;
+        uint32_t heads;
+        enum kz_status status;
+    } cases[] = {
+        {{link, 1, 1, 3}, SEED, 3, KZ_OK},          {{link, 2, 0, 3}, SEED, 4, KZ_OK},
+        {{link + 4, 1, 1, 3}, SEED, 3, KZ_CORRUPT}, /* another link */
+        {{link, 1, 1, 3}, SEED + 1, 3, KZ_CORRUPT}, /* another seed */
+        {{link, 1, 1, 3}, SEED, 4, KZ_CORRUPT},     /* a head too many */
+        {{link, 1, 2, 3}, SEED, 4, KZ_CORRUPT},     /* a round of splits that is over */
+        {{link, 32, 1, 3}, SEED, 3, KZ_CORRUPT},    /* more buckets than 32 bits can say */
+        {{link, 1, 0, 3}, SEED, 2, KZ_CORRUPT},     /* more records than buckets */
+        {{link, 2, 0, 4}, SEED, 4, KZ_CORRUPT},     /* more than the table has */
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(open_forged_index(cases[i].measures, cases[i].seed, cases[i].heads),
+                         cases[i].status);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +344,7 @@ int main(void)
         cmocka_unit_test(whole_segments_are_used_in_place),
         cmocka_unit_test(a_damaged_image_opens_nothing),
         cmocka_unit_test(measures_that_make_no_sense_are_refused),
+        cmocka_unit_test(an_index_that_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
