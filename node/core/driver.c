@@ -264,6 +264,11 @@ uint64_t kz_driver_committed(const struct kz_driver *driver)
     return driver->commit < stored ? driver->commit : stored;
 }
 
+uint64_t kz_driver_commit_index(const struct kz_driver *driver)
+{
+    return driver->commit;
+}
+
 bool kz_driver_established(const struct kz_driver *driver)
 {
     return driver->own_first != 0 && driver->commit >= driver->own_first;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Committed entries → machine → results → answers.
+ *
+ * Invariants:
+ * 1. Entries are applied in order, none above what is committed and stored here.
+ * 2. A waiter is answered by the entry of its own index and term, or told that it is unknown. */
+#include "node/core/memory.h"
+#include "node/core/state.h"
+
+#include <string.h>
+
+#define APPLY_MAX 16384 /* entries in one step, so that no step takes longer than some ms */
+
+/* ---- Answers ---- */
+
+static void send_results(struct kz_core *core, struct kz_submission *submission)
+{
+    struct kz_link_state *link = kz_links_find(&core->links, submission->link);
+    if (link != NULL) {
+        size_t size = KZ_FRAME_HEADER_SIZE + 4 + (size_t)submission->count * 24;
+        struct kz_writer writer = kz_links_writer(link, size);
+        kz_results_encode(&writer, submission->tag, submission->answers, submission->count);
+        kz_links_written(&core->links, link, &writer);
+        link->pending -= submission->count;
+    }
+    core->figures.answers += submission->count;
+    free(submission);
+}
+
+void kz_submission_settle(struct kz_core *core, struct kz_submission *submission)
+{
+    KZ_ASSERT(submission->waiting > 0);
+    if (--submission->waiting == 0) send_results(core, submission);
+}
+
+void kz_submission_answer(struct kz_core *core, struct kz_submission *submission, uint16_t slot,
+                          const struct kz_answer *answer)
+{
+    submission->answers[slot] = *answer;
+    kz_submission_settle(core, submission);
+}
+
+/* A repeat waited for its first, which is applied now: the machine remembers it. */
+static struct kz_answer judge_repeat(struct kz_core *core, const struct kz_repeat *repeat)
+{
+    struct kz_entry entry;
+    struct kz_outcome outcome;
+    int64_t time = kz_machine_time(core->machine);
+    if (kz_record_decode(repeat->record, repeat->size, &entry) != KZ_OK ||
+        !kz_machine_repeats(core->machine, &entry, time, &outcome)) {
+        return (struct kz_answer){.code = KZ_ANSWER_UNKNOWN};
+    }
+    if (outcome.result == KZ_RESULT_CONFLICT)
+        return (struct kz_answer){.code = KZ_ANSWER_REFUSED, .result = KZ_RESULT_CONFLICT};
+    return (struct kz_answer){.code = KZ_ANSWER_REPEATED,
+                              .result = (uint8_t)outcome.first_result,
+                              .index = outcome.first_index};
+}
+
+/* Answers REPEATS and frees them; FAILED is the answer of all, NULL for each its own. */
+static void answer_repeats(struct kz_core *core, struct kz_repeat *repeats,
+                           const struct kz_answer *failed)
+{
+    while (repeats != NULL) {
+        struct kz_repeat *next = repeats->next;
+        struct kz_answer answer = failed != NULL ? *failed : judge_repeat(core, repeats);
+        kz_submission_answer(core, repeats->submission, repeats->slot, &answer);
+        kz_inflight_repeat_done(&core->inflight);
+        free(repeats);
+        repeats = next;
+    }
+}
+
+void kz_applying_fail_after(struct kz_core *core, uint64_t keep, enum kz_answer_code code,
+                            enum kz_reason reason)
+{
+    const struct kz_answer answer = {
+        .code = (uint8_t)code, .reason = (uint8_t)reason, .retry_ms = KZ_RETRY_MS};
+    const struct kz_waiter *waiter;
+    while ((waiter = kz_inflight_back(&core->inflight)) != NULL && waiter->index > keep) {
+        struct kz_submission *submission = waiter->submission;
+        uint16_t slot = waiter->slot;
+        struct kz_repeat *repeats = kz_inflight_pop_back(&core->inflight);
+        kz_submission_answer(core, submission, slot, &answer);
+        answer_repeats(core, repeats, &answer);
+    }
+}
+
+static struct kz_answer answer_of(const struct kz_core *core, uint64_t index,
+                                  const struct kz_outcome *outcome)
+{
+    if (outcome->result == KZ_RESULT_REPEATED) {
+        return (struct kz_answer){.code = KZ_ANSWER_REPEATED,
+                                  .result = (uint8_t)outcome->first_result,
+                                  .index = outcome->first_index};
+    }
+    return (struct kz_answer){.code = KZ_ANSWER_APPLIED,
+                              .result = (uint8_t)outcome->result,
+                              .index = index,
+                              .time = kz_machine_time(core->machine)};
+}
+
+/* Answers whoever waits for entry INDEX, which was applied with TERM and OUTCOME. */
+static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
+                          const struct kz_outcome *outcome)
+{
+    const struct kz_waiter *waiter = kz_inflight_front(&core->inflight);
+    if (waiter == NULL || waiter->index != index) return;
+
+    bool own = waiter->term == term;
+    const struct kz_answer unknown = {.code = KZ_ANSWER_UNKNOWN, .retry_ms = KZ_RETRY_MS};
+    struct kz_answer answer = own ? answer_of(core, index, outcome) : unknown;
+    if (own && outcome->result != KZ_RESULT_OK && outcome->result != KZ_RESULT_REPEATED)
+        kz_budget_spend(&core->budget, waiter->actor, core->now_ms);
+
+    struct kz_submission *submission = waiter->submission;
+    uint16_t slot = waiter->slot;
+    struct kz_repeat *repeats = kz_inflight_pop_front(&core->inflight);
+    kz_submission_answer(core, submission, slot, &answer);
+    answer_repeats(core, repeats, own ? NULL : &unknown);
+}
+
+/* ---- Applying ---- */
+
+bool kz_applying_apply(struct kz_core *core, uint64_t index, const uint8_t *record, size_t size,
+                       struct kz_outcome *out_outcome)
+{
+    struct kz_entry entry;
+    enum kz_status status = kz_record_decode(record, size, &entry);
+    if (status == KZ_OK) status = kz_machine_apply(core->machine, index, &entry, out_outcome);
+    if (status != KZ_OK) {
+        kz_core_halt(core, status,
+                     "entry %llu of the ledger can not be applied (%s): stop, and run kezek-audit "
+                     "verify on this node's directory",
+                     (unsigned long long)index, kz_status_text(status));
+        return false;
+    }
+    core->applied = index;
+    if (entry.type == KZ_MEMBERSHIP) kz_members_copy(&core->members, &entry.membership);
+    return true;
+}
+
+/* Applies entries FROM … TO − 1 of BATCH. */
+static void apply_run(struct kz_core *core, const struct kz_batch *batch, uint32_t from,
+                      uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t size;
+        const uint8_t *record = kz_batch_record(batch, i, &size);
+        uint64_t index = batch->first_index + i;
+        uint64_t term = kz_batch_term(batch, i);
+        struct kz_outcome outcome;
+        if (!kz_applying_apply(core, index, record, size, &outcome)) return;
+
+        core->applied_term = term;
+        kz_storing_result(core, index, outcome.result);
+        kz_clockwork_applied(core, index, kz_record_type(record), outcome.result);
+        answer_waiter(core, index, term, &outcome);
+    }
+}
+
+void kz_applying_run(struct kz_core *core)
+{
+    uint64_t committed = kz_driver_committed(core->driver);
+    uint64_t until = committed - core->applied > APPLY_MAX ? core->applied + APPLY_MAX : committed;
+    if (core->applied >= until) return;
+
+    while (core->applied < until && !core->halted) {
+        const struct kz_batch *batch = kz_driver_cached(core->driver, core->applied + 1);
+        KZ_ASSERT(batch != NULL);
+        uint32_t from = (uint32_t)(core->applied + 1 - batch->first_index);
+        uint64_t to = until + 1 - batch->first_index;
+        apply_run(core, batch, from, to < batch->count ? (uint32_t)to : batch->count);
+    }
+    kz_driver_applied(core->driver, core->applied);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first start, and what tells it from a loss.
+ *
+ *   1. An empty node meets every node of --cluster, all empty and with the same list: it can now
+ *      compute the first entry (all members with both addresses), and says its hash in its hello.
+ *   2. When every other node says the same hash, it makes {term 1, no vote} durable, stores the
+ *      entry, and starts raft.
+ *   3. A node that finds another with a ledger meanwhile does not found any more. It joins, with
+ *      nothing to lose, when that node has pinned this very incarnation (they met while founding,
+ *      or it was added as a standby); else it must never vote under this id.
+ *
+ * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
+ * on an empty ledger, or a lost term and vote, is a loss: the node does not start. */
+#include "node/core/state.h"
+
+#include "node/core/memory.h"
+#include "statemachine/base/checksum.h"
+
+#include <string.h>
+
+/* ---- The mark ---- */
+
+static const struct kz_pinned_peer *own_pin(const struct kz_core *core)
+{
+    for (unsigned i = 0; i < core->identity.peer_count; i++) {
+        if (core->identity.peers[i].id == core->options.id) return &core->identity.peers[i];
+    }
+    return NULL;
+}
+
+bool kz_bootstrap_is_marked(const struct kz_core *core)
+{
+    return own_pin(core) != NULL;
+}
+
+void kz_bootstrap_mark(struct kz_core *core)
+{
+    struct kz_identity *identity = &core->identity;
+    if (kz_bootstrap_is_marked(core) || identity->peer_count == KZ_MEMBERS_MAX) return;
+
+    struct kz_pinned_peer *place = &identity->peers[identity->peer_count++];
+    place->id = core->options.id;
+    memcpy(place->incarnation, identity->incarnation, KZ_ID_SIZE);
+    core->identity_changed = true;
+    core->greet = true;
+}
+
+bool kz_bootstrap_is_empty(const struct kz_core *core)
+{
+    return core->phase != KZ_REPLAYING && !kz_bootstrap_is_marked(core);
+}
+
+enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
+{
+    const struct kz_core_ledger *ledger = &core->options.ledger;
+    const struct kz_pinned_peer *mark = own_pin(core);
+    unsigned long long id = core->options.id;
+    if (mark == NULL) return KZ_OK;
+
+    uint64_t last_term = ledger->run_count > 0 ? ledger->runs[ledger->run_count - 1].term : 0;
+    if (memcmp(mark->incarnation, core->identity.incarnation, KZ_ID_SIZE) != 0) {
+        return kz_error_set(error, KZ_MISMATCH,
+                            "the identity file of node %llu was put together from two nodes", id);
+    }
+    if (ledger->last_index == 0) {
+        return kz_error_set(error, KZ_MISMATCH,
+                            "node %llu had a ledger and it is gone: it must not vote again under "
+                            "this id; kezek member remove %llu, empty the directory, then add it "
+                            "under a new id",
+                            id, id);
+    }
+    if (core->vote.term < last_term) {
+        return kz_error_set(
+            error, KZ_MISMATCH,
+            "node %llu lost its term and vote (stored: %llu, ledger: %llu): it must "
+            "not vote again under this id; kezek member remove %llu, empty the "
+            "directory, then add it under a new id",
+            id, (unsigned long long)core->vote.term, (unsigned long long)last_term, id);
+    }
+    return KZ_OK;
+}
+
+/* ---- The first entry ---- */
+
+static void sort_by_id(struct kz_membership_fields *members)
+{
+    for (unsigned i = 1; i < members->count; i++) {
+        struct kz_member member = members->members[i];
+        unsigned at = i;
+        for (; at > 0 && members->members[at - 1].id > member.id; at--)
+            members->members[at] = members->members[at - 1];
+        members->members[at] = member;
+    }
+}
+
+static void hash_members(const struct kz_membership_fields *members, uint8_t out[static KZ_ID_SIZE])
+{
+    struct kz_members copy;
+    bool fits = kz_members_copy(&copy, members);
+    KZ_ASSERT(fits);
+    struct kz_hash128 hash = kz_hash128(copy.record, copy.record_size);
+    kz_put_u64(out, hash.low);
+    kz_put_u64(out + 8, hash.high);
+}
+
+void kz_bootstrap_list_hash(const struct kz_core *core, uint8_t out[static KZ_ID_SIZE])
+{
+    struct kz_membership_fields list = core->list.fields;
+    memset(out, 0, KZ_ID_SIZE);
+    if (list.count == 0) return;
+
+    sort_by_id(&list);
+    for (unsigned i = 0; i < list.count; i++) {
+        list.members[i].role = KZ_VOTER;
+        list.members[i].client = (struct kz_text){"", 0};
+    }
+    hash_members(&list, out);
+}
+
+/* Fills in the members that every node of the list would write first.
+ * Returns: whether all of them were met, and are empty. */
+static bool first_members(struct kz_core *core, struct kz_membership_fields *out)
+{
+    *out = core->list.fields;
+    sort_by_id(out);
+    for (unsigned i = 0; i < out->count; i++) {
+        struct kz_member *member = &out->members[i];
+        member->role = KZ_VOTER;
+        member->client = core->options.self.client;
+        if (member->id == core->options.id) continue;
+
+        const struct kz_peer *peer = kz_peers_find(core, member->id);
+        if (peer == NULL || peer->accepted == NULL || !peer->empty) return false;
+        member->client = (struct kz_text){peer->client, peer->client_size};
+    }
+    return true;
+}
+
+static bool all_agree(struct kz_core *core, const struct kz_membership_fields *members)
+{
+    for (unsigned i = 0; i < members->count; i++) {
+        uint64_t id = members->members[i].id;
+        if (id == core->options.id) continue;
+        const struct kz_peer *peer = kz_peers_find(core, id);
+        if (memcmp(peer->first, core->first, KZ_ID_SIZE) != 0) return false;
+    }
+    return true;
+}
+
+static void found(struct kz_core *core, const struct kz_membership_fields *members)
+{
+    struct kz_members first;
+    bool fits = kz_members_copy(&first, members);
+    KZ_ASSERT(fits);
+    struct kz_batch *batch = kz_batch_create(1, 1, KZ_ENTRY_PREFIX_SIZE + first.record_size);
+    if (batch == NULL) kz_panic(__FILE__, __LINE__, "no memory is left");
+    memcpy(kz_batch_add(batch, 1, (uint32_t)first.record_size), first.record, first.record_size);
+
+    core->vote = (struct kz_vote){.term = 1, .voted_for = 0};
+    core->vote_changed = true;
+    core->phase = KZ_STORING;
+    kz_storing_write(core, 0, batch);
+    core->first_entry = batch;
+    kz_core_notice(core, KZ_NOTICE_INFO, "founding members=%u", members->count);
+}
+
+void kz_bootstrap_run(struct kz_core *core)
+{
+    if (core->phase != KZ_FOUNDING) return;
+
+    struct kz_membership_fields members;
+    uint8_t first[KZ_ID_SIZE] = {0};
+    bool complete = first_members(core, &members);
+    if (complete) hash_members(&members, first);
+    if (memcmp(first, core->first, KZ_ID_SIZE) != 0) {
+        memcpy(core->first, first, KZ_ID_SIZE);
+        core->greet = true;
+    }
+    if (complete && all_agree(core, &members)) found(core, &members);
+}
+
+/* ---- Starting raft without a past ---- */
+
+void kz_bootstrap_join(struct kz_core *core)
+{
+    kz_core_notice(core, KZ_NOTICE_INFO, "joining");
+    const struct kz_driver_start start = {.vote = core->vote};
+    kz_replaying_start_raft(core, &start);
+}
+
+void kz_bootstrap_on_stored(struct kz_core *core)
+{
+    const struct kz_term_run run = {.first_index = 1, .term = 1};
+    struct kz_batch *batch = core->first_entry;
+    core->first_entry = NULL;
+    const struct kz_driver_start start = {
+        .vote = core->vote,
+        .last_index = 1,
+        .runs = &run,
+        .run_count = 1,
+        .tail = &batch,
+        .tail_count = 1,
+    };
+    kz_replaying_start_raft(core, &start);
+    kz_batch_release(batch);
+}

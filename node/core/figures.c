@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node tells of itself: for metrics, readiness and STATUS. */
+#include "node/core/state.h"
+
+static bool is_ready(const struct kz_core *core)
+{
+    if (core->phase != KZ_RUNNING || core->stopping || core->leader == 0) return false;
+    return core->role != KZ_LEADER || kz_driver_established(core->driver);
+}
+
+static void raft_figures(const struct kz_core *core, struct kz_core_figures *out)
+{
+    if (core->phase != KZ_RUNNING) {
+        out->role = 3;
+        out->last_index = core->replay.last;
+        out->stored_index = core->replay.last;
+        return;
+    }
+    out->role = (uint8_t)core->role;
+    out->term = core->term;
+    out->leader = core->leader;
+    out->last_index = kz_driver_last_index(core->driver);
+    out->stored_index = kz_driver_stored_index(core->driver);
+    out->commit_index = kz_driver_commit_index(core->driver);
+}
+
+void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_figures)
+{
+    *out_figures = core->figures;
+    raft_figures(core, out_figures);
+    if (core->halted) out_figures->role = 4;
+    out_figures->applied_index = core->applied;
+    out_figures->clients = core->links.clients;
+    out_figures->watchers = core->links.watchers;
+    out_figures->pending_commands = core->inflight.waiters + core->inflight.repeats;
+    out_figures->pending_reads = core->reads.count;
+    out_figures->ledger_time = kz_machine_time(core->machine);
+    out_figures->ready = is_ready(core);
+    out_figures->clock_trusted = core->clock_trusted;
+    out_figures->replay_target = core->replay.applied;
+    kz_machine_figures(core->machine, &out_figures->machine);
+}
+
+const struct kz_machine *kz_core_machine(const struct kz_core *core)
+{
+    return core->machine;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may be heard. A hello is taken when both sides are set up as nodes of one cluster and the
+ * speaker's incarnation is the one that is pinned for its id, or may be pinned now:
+ *
+ *   we are empty          any node of the same --cluster list, and any node with a ledger
+ *   we have a ledger      a member of ours that is no stranger with an empty disk and a vote
+ *
+ * So an emptied disk under an old id is refused by everybody who ever met the old one, and, should
+ * nobody have, by its being an empty voter.
+ *
+ * Invariant: an incarnation is pinned, durably, before anything of that link is heard: the identity
+ * is written before a step's sends, and hearing means answering. */
+#include "node/core/state.h"
+
+#include <string.h>
+
+/* ---- Pins ---- */
+
+static struct kz_pinned_peer *find_pin(struct kz_core *core, uint64_t id)
+{
+    for (unsigned i = 0; i < core->identity.peer_count; i++) {
+        if (core->identity.peers[i].id == id) return &core->identity.peers[i];
+    }
+    return NULL;
+}
+
+/* Returns: false when the table is full of members. */
+static bool pin(struct kz_core *core, const struct kz_peer_hello *hello)
+{
+    struct kz_identity *identity = &core->identity;
+    struct kz_pinned_peer *place = find_pin(core, hello->id);
+    if (place != NULL) return true;
+
+    if (identity->peer_count < KZ_MEMBERS_MAX) {
+        place = &identity->peers[identity->peer_count++];
+    } else {
+        for (unsigned i = 0; i < KZ_MEMBERS_MAX && place == NULL; i++) {
+            uint64_t id = identity->peers[i].id;
+            if (id != identity->id && kz_members_find(kz_core_members(core), id) == NULL)
+                place = &identity->peers[i];
+        }
+    }
+    if (place == NULL) return false;
+    place->id = hello->id;
+    memcpy(place->incarnation, hello->incarnation, KZ_ID_SIZE);
+    core->identity_changed = true;
+    core->greet = true;
+    return true;
+}
+
+/* ---- Our own ---- */
+
+void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer)
+{
+    struct kz_peer_hello hello = {
+        .id = core->options.id,
+        .to = id,
+        .empty = kz_bootstrap_is_empty(core),
+        .peer = core->options.self.peer,
+        .client = core->options.self.client,
+    };
+    memcpy(hello.cluster, core->options.cluster, KZ_ID_SIZE);
+    memcpy(hello.incarnation, core->identity.incarnation, KZ_ID_SIZE);
+    memcpy(hello.first, core->first, KZ_ID_SIZE);
+    kz_bootstrap_list_hash(core, hello.list);
+    const struct kz_pinned_peer *pinned = find_pin(core, id);
+    if (pinned != NULL) memcpy(hello.known, pinned->incarnation, KZ_ID_SIZE);
+    kz_peer_hello_encode(writer, &hello);
+}
+
+/* ---- Judging another's ---- */
+
+static void hex(const uint8_t id[static KZ_ID_SIZE], char out[static 2 * KZ_ID_SIZE + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < KZ_ID_SIZE; i++) {
+        out[2 * i] = digits[id[i] >> 4];
+        out[2 * i + 1] = digits[id[i] & 15];
+    }
+    out[2 * KZ_ID_SIZE] = 0;
+}
+
+/* Returns: whether the two are set up for one cluster; else LINK was refused. */
+static bool matches(struct kz_core *core, struct kz_link_state *link,
+                    const struct kz_peer_hello *hello)
+{
+    unsigned long long own = core->options.id;
+    unsigned long long other = hello->id;
+    if (memcmp(hello->cluster, core->options.cluster, KZ_ID_SIZE) != 0) {
+        char ours[2 * KZ_ID_SIZE + 1];
+        char theirs[2 * KZ_ID_SIZE + 1];
+        hex(core->options.cluster, ours);
+        hex(hello->cluster, theirs);
+        kz_peers_refuse(core, link, KZ_REFUSED_MISMATCH,
+                        "node %llu belongs to cluster %s, node %llu to cluster %s", own, ours,
+                        other, theirs);
+        return false;
+    }
+    if (hello->id == core->options.id || hello->to != core->options.id) {
+        kz_peers_refuse(core, link, KZ_REFUSED_MISMATCH,
+                        "node %llu was dialed as node %llu by node %llu: an id or an address is "
+                        "given twice, or they are mixed up",
+                        own, (unsigned long long)hello->to, other);
+        return false;
+    }
+    return true;
+}
+
+/* Two empty nodes. Returns: whether they are to found the same cluster; else LINK was refused. */
+static bool lists_match(struct kz_core *core, struct kz_link_state *link,
+                        const struct kz_peer_hello *hello)
+{
+    uint8_t list[KZ_ID_SIZE];
+    kz_bootstrap_list_hash(core, list);
+    const struct kz_member *member = kz_members_find(&core->list.fields, hello->id);
+    if (member != NULL && memcmp(hello->list, list, KZ_ID_SIZE) == 0) return true;
+
+    kz_peers_refuse(core, link, KZ_REFUSED_MISMATCH,
+                    "nodes %llu and %llu are both empty and were given different --cluster lists: "
+                    "a first start needs the same list on every node",
+                    (unsigned long long)core->options.id, (unsigned long long)hello->id);
+    return false;
+}
+
+/* We have a ledger. Returns: whether its membership lets the peer be heard. */
+static bool is_admitted(struct kz_core *core, struct kz_link_state *link,
+                        const struct kz_peer_hello *hello, bool pinned)
+{
+    unsigned long long other = hello->id;
+    if (core->phase == KZ_REPLAYING) {
+        if (!pinned) kz_peers_refuse(core, link, KZ_REFUSED_STARTING, "the node is starting");
+        return pinned;
+    }
+    const struct kz_membership_fields *members = kz_core_members(core);
+    const struct kz_member *member = kz_members_find(members, hello->id);
+    if (member == NULL && members->count > 0) {
+        kz_peers_refuse(core, link, KZ_REFUSED_NOT_MEMBER,
+                        "node %llu is no member of the cluster: add it with kezek member add",
+                        other);
+        return false;
+    }
+    if (hello->empty && !pinned && member != NULL && member->role == KZ_VOTER) {
+        kz_peers_refuse(core, link, KZ_REFUSED_LOST,
+                        "node %llu is a voter and its directory is empty: it must not vote again "
+                        "under this id; kezek member remove %llu, then add it under a new id",
+                        other, other);
+        return false;
+    }
+    return true;
+}
+
+static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
+                         const struct kz_peer_hello *hello)
+{
+    if (!matches(core, link, hello)) return false;
+    const struct kz_pinned_peer *pinned = find_pin(core, hello->id);
+    if (pinned != NULL && memcmp(pinned->incarnation, hello->incarnation, KZ_ID_SIZE) != 0) {
+        unsigned long long other = hello->id;
+        kz_peers_refuse(core, link, KZ_REFUSED_LOST,
+                        "node %llu is known here with another directory, which was emptied or "
+                        "replaced: kezek member remove %llu, then add it under a new id",
+                        other, other);
+        return false;
+    }
+    if (core->phase == KZ_FOUNDING || core->phase == KZ_STORING)
+        return !hello->empty || lists_match(core, link, hello);
+    return is_admitted(core, link, hello, pinned != NULL);
+}
+
+/* A node with a ledger spoke to us, who are empty. */
+static void follow_founded(struct kz_core *core, const struct kz_peer_hello *hello)
+{
+    if (core->phase != KZ_FOUNDING || hello->empty || !kz_has_request(hello->known)) return;
+
+    if (memcmp(hello->known, core->identity.incarnation, KZ_ID_SIZE) == 0) {
+        kz_bootstrap_join(core);
+        return;
+    }
+    kz_core_halt(
+        core, KZ_MISMATCH,
+        "node %llu has a ledger and knows node %llu with another directory than this empty "
+        "one: kezek member remove %llu, then add this directory under a new id",
+        (unsigned long long)hello->id, (unsigned long long)core->options.id,
+        (unsigned long long)core->options.id);
+}
+
+static void take(struct kz_core *core, struct kz_link_state *link,
+                 const struct kz_peer_hello *hello)
+{
+    struct kz_peer *peer = kz_peers_meet(core, hello->id);
+    if (peer == NULL || !pin(core, hello)) {
+        kz_peers_refuse(core, link, KZ_REFUSED_MISMATCH, "node %llu knows %d other nodes already",
+                        (unsigned long long)core->options.id, KZ_MEMBERS_MAX);
+        return;
+    }
+    if (peer->accepted != link) {
+        struct kz_link_state *older = peer->accepted;
+        peer->accepted = link;
+        peer->clock_asked_ms = 0;
+        kz_reads_forget_peer(core, peer->id);
+        if (older != NULL) kz_links_close(&core->links, older);
+    }
+    link->greeted = true;
+    link->peer = hello->id;
+    peer->empty = hello->empty;
+    memcpy(peer->first, hello->first, KZ_ID_SIZE);
+    memcpy(peer->client, hello->client.bytes, hello->client.size);
+    peer->client_size = (uint8_t)hello->client.size;
+    follow_founded(core, hello);
+}
+
+void kz_hellos_take(struct kz_core *core, struct kz_link_state *link, const struct kz_frame *frame)
+{
+    struct kz_peer_hello hello;
+    if (kz_peer_hello_decode(frame, &hello) != KZ_OK) {
+        kz_peers_refuse(core, link, KZ_REFUSED_MALFORMED, "the hello is malformed");
+        return;
+    }
+    if (link->peer != 0 && link->peer != hello.id) {
+        kz_peers_refuse(core, link, KZ_REFUSED_MALFORMED, "the hello changes the node's id");
+        return;
+    }
+    link->peer = hello.id;
+    if (may_be_heard(core, link, &hello)) take(core, link, &hello);
+}
+
+void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link,
+                          const struct kz_frame *frame)
+{
+    enum kz_refusal why;
+    struct kz_text sentence;
+    if (kz_peer_refused_decode(frame, &why, &sentence) != KZ_OK) return;
+    if (why == KZ_REFUSED_STARTING) return;
+
+    if (why == KZ_REFUSED_LOST && kz_bootstrap_is_empty(core)) {
+        kz_core_halt(core, KZ_MISMATCH, "node %llu refuses this one: %.*s",
+                     (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);
+        return;
+    }
+    kz_core_notice(core, KZ_NOTICE_ERROR, "refused_by peer=%llu why=\"%.*s\"",
+                   (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);
+}

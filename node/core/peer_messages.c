@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/core/peer_messages.h"
+
+#include "statemachine/base/assert.h"
+#include "statemachine/base/utf8.h"
+
+#define FLAG_EMPTY        1
+#define SENTENCE_SIZE_MAX 512
+
+static uint8_t *begin(struct kz_writer *writer)
+{
+    return kz_write_room(writer, KZ_FRAME_HEADER_SIZE);
+}
+
+static void seal(struct kz_writer *writer, uint8_t *frame, enum kz_peer_frame type)
+{
+    if (writer->failed) return;
+    size_t size = (size_t)(writer->next - frame);
+    kz_frame_seal(frame, (uint8_t)type, 0, size - KZ_FRAME_HEADER_SIZE);
+}
+
+static struct kz_reader open_body(const struct kz_frame *frame, enum kz_peer_frame type)
+{
+    struct kz_reader reader = kz_reader_init(frame->body, frame->body_size);
+    reader.failed = frame->type != type;
+    return reader;
+}
+
+static void read_id(struct kz_reader *reader, uint8_t out[static KZ_ID_SIZE])
+{
+    const uint8_t *bytes = kz_read_bytes(reader, KZ_ID_SIZE);
+    if (bytes != NULL) memcpy(out, bytes, KZ_ID_SIZE);
+}
+
+static uint8_t read_below(struct kz_reader *reader, unsigned end)
+{
+    uint8_t value = kz_read_u8(reader);
+    if (value >= end) reader->failed = true;
+    return value;
+}
+
+static struct kz_text read_text(struct kz_reader *reader, size_t size, size_t size_max)
+{
+    const char *bytes = (const char *)kz_read_bytes(reader, size);
+    if (bytes == NULL || size > size_max || !kz_utf8_is_printable(bytes, size)) {
+        reader->failed = true;
+        return (struct kz_text){NULL, 0};
+    }
+    return (struct kz_text){bytes, (uint16_t)size};
+}
+
+/* ---- Hello ---- */
+
+static void write_address(struct kz_writer *writer, struct kz_text address)
+{
+    KZ_ASSERT(address.size <= KZ_ADDRESS_SIZE_MAX);
+    kz_write_u8(writer, (uint8_t)address.size);
+    kz_write_bytes(writer, address.bytes, address.size);
+}
+
+void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *hello)
+{
+    uint8_t *frame = begin(writer);
+    kz_write_bytes(writer, hello->cluster, KZ_ID_SIZE);
+    kz_write_u64(writer, hello->id);
+    kz_write_u64(writer, hello->to);
+    kz_write_bytes(writer, hello->incarnation, KZ_ID_SIZE);
+    kz_write_bytes(writer, hello->list, KZ_ID_SIZE);
+    kz_write_bytes(writer, hello->first, KZ_ID_SIZE);
+    kz_write_bytes(writer, hello->known, KZ_ID_SIZE);
+    kz_write_u8(writer, hello->empty ? FLAG_EMPTY : 0);
+    write_address(writer, hello->peer);
+    write_address(writer, hello->client);
+    seal(writer, frame, KZ_PEER_HELLO);
+}
+
+enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer_hello *out_hello)
+{
+    struct kz_reader reader = open_body(frame, KZ_PEER_HELLO);
+    struct kz_peer_hello hello = {0};
+    read_id(&reader, hello.cluster);
+    hello.id = kz_read_u64(&reader);
+    hello.to = kz_read_u64(&reader);
+    read_id(&reader, hello.incarnation);
+    read_id(&reader, hello.list);
+    read_id(&reader, hello.first);
+    read_id(&reader, hello.known);
+    hello.empty = read_below(&reader, FLAG_EMPTY + 1) == FLAG_EMPTY;
+    hello.peer = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
+    hello.client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
+    if (!kz_reader_done(&reader) || hello.id == 0 || hello.id > INT64_MAX) return KZ_MALFORMED;
+
+    *out_hello = hello;
+    return KZ_OK;
+}
+
+/* ---- Refused ---- */
+
+void kz_peer_refused_encode(struct kz_writer *writer, enum kz_refusal why, const char *sentence)
+{
+    size_t size = strnlen(sentence, SENTENCE_SIZE_MAX);
+    uint8_t *frame = begin(writer);
+    kz_write_u8(writer, (uint8_t)why);
+    kz_write_u8(writer, 0);
+    kz_write_u16(writer, (uint16_t)size);
+    kz_write_bytes(writer, sentence, size);
+    seal(writer, frame, KZ_PEER_REFUSED);
+}
+
+enum kz_status kz_peer_refused_decode(const struct kz_frame *frame, enum kz_refusal *out_why,
+                                      struct kz_text *out_sentence)
+{
+    struct kz_reader reader = open_body(frame, KZ_PEER_REFUSED);
+    uint8_t why = read_below(&reader, KZ_REFUSAL_END);
+    uint8_t zero = read_below(&reader, 1);
+    struct kz_text sentence = read_text(&reader, kz_read_u16(&reader), SENTENCE_SIZE_MAX);
+    if (!kz_reader_done(&reader) || why == 0 || zero != 0) return KZ_MALFORMED;
+
+    *out_why = (enum kz_refusal)why;
+    *out_sentence = sentence;
+    return KZ_OK;
+}
+
+/* ---- Pairs ---- */
+
+static bool has_second(enum kz_peer_frame type)
+{
+    return type != KZ_PEER_CLOCK && type != KZ_PEER_READ_INDEX;
+}
+
+void kz_peer_pair_encode(struct kz_writer *writer, enum kz_peer_frame type,
+                         struct kz_peer_pair pair)
+{
+    uint8_t *frame = begin(writer);
+    kz_write_u64(writer, pair.first);
+    if (has_second(type)) kz_write_u64(writer, pair.second);
+    seal(writer, frame, type);
+}
+
+enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_pair *out_pair)
+{
+    if (frame->type < KZ_PEER_CLOCK || frame->type > KZ_PEER_READ_INDEX_ANSWER) return KZ_MALFORMED;
+
+    enum kz_peer_frame type = (enum kz_peer_frame)frame->type;
+    struct kz_reader reader = open_body(frame, type);
+    struct kz_peer_pair pair = {0};
+    pair.first = kz_read_u64(&reader);
+    if (has_second(type)) pair.second = kz_read_u64(&reader);
+    if (!kz_reader_done(&reader)) return KZ_MALFORMED;
+
+    *out_pair = pair;
+    return KZ_OK;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages between nodes that are not raft's, as bodies of frames. Each node speaks on the link
+ * that it dialed; an answer travels on the other's. All fields little-endian, reserved bytes zero
+ * and checked.
+ *
+ *   TYPE 0x61 hello         OFFSET SIZE FIELD
+ *                                0   16 cluster id
+ *                               16    8 id of the speaker
+ *                               24    8 id that the speaker believes to have dialed
+ *                               32   16 the speaker's incarnation
+ *                               48   16 hash of its --cluster list, zero without one
+ *                               64   16 hash of the first entry that it would write, zero: not yet
+ *                               80   16 the dialed node's incarnation as it is pinned, zero: none
+ *                               96    1 flags: bit 0 = its ledger is empty
+ *                               97    1 size of its peer address, then that
+ *                                …    1 size of its client address, then that
+ *   TYPE 0x62 refused            0    1 why (enum kz_refusal)
+ *                                1    1 reserved
+ *                                2    2 size of the sentence, then that
+ *   TYPE 0x63 clock              0    8 monotonic time of the asker
+ *   TYPE 0x64 clock answer       0    8 that time again
+ *                                8    8 the answerer's wall clock
+ *   TYPE 0x65 confirm            0    8 term of the leader, 8 nonce
+ *   TYPE 0x66 confirmed          0    8 current term of the answerer, 8 that nonce
+ *   TYPE 0x67 read index         0    8 nonce
+ *   TYPE 0x68 read index answer  0    8 that nonce, 8 index
+ *
+ * A hello may come again on a link: it is the speaker's present state. */
+#ifndef KZ_PEER_MESSAGES_H
+#define KZ_PEER_MESSAGES_H
+
+#include "client/wire/frame.h"
+#include "statemachine/base/bytes.h"
+#include "statemachine/record/record.h"
+
+#include <stdbool.h>
+
+enum kz_peer_frame {
+    KZ_PEER_HELLO = 0x61,
+    KZ_PEER_REFUSED = 0x62,
+    KZ_PEER_CLOCK = 0x63,
+    KZ_PEER_CLOCK_ANSWER = 0x64,
+    KZ_PEER_CONFIRM = 0x65,
+    KZ_PEER_CONFIRMED = 0x66,
+    KZ_PEER_READ_INDEX = 0x67,
+    KZ_PEER_READ_INDEX_ANSWER = 0x68,
+};
+
+#define KZ_PEER_SMALL_SIZE_MAX 1024 /* holds any frame of these */
+
+/* Why a node refuses a peer's hello. */
+enum kz_refusal {
+    KZ_REFUSED_MISMATCH = 1,   /* the two are not set up as nodes of one cluster */
+    KZ_REFUSED_LOST = 2,       /* the peer's id is known under another incarnation, or it is a voter
+                                  whose disk is empty: it must not vote under this id again */
+    KZ_REFUSED_NOT_MEMBER = 3, /* nobody added it (yet) */
+    KZ_REFUSED_STARTING = 4,   /* come back: the node reads its ledger */
+    KZ_REFUSED_MALFORMED = 5,  /* the link is out of step */
+    KZ_REFUSAL_END,
+};
+
+struct kz_peer_hello {
+    uint8_t cluster[KZ_ID_SIZE];
+    uint64_t id;
+    uint64_t to;
+    uint8_t incarnation[KZ_ID_SIZE];
+    uint8_t list[KZ_ID_SIZE];
+    uint8_t first[KZ_ID_SIZE];
+    uint8_t known[KZ_ID_SIZE];
+    bool empty;
+    struct kz_text peer;
+    struct kz_text client;
+};
+
+/* Two numbers: all that the other messages carry. */
+struct kz_peer_pair {
+    uint64_t first;
+    uint64_t second; /* 0 in messages that carry one */
+};
+
+/* Each appends one whole frame. */
+void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *hello);
+void kz_peer_refused_encode(struct kz_writer *writer, enum kz_refusal why, const char *sentence);
+void kz_peer_pair_encode(struct kz_writer *writer, enum kz_peer_frame type,
+                         struct kz_peer_pair pair);
+
+/* Strict: KZ_MALFORMED for anything but exactly one message of that type. Texts point into the
+ * frame. */
+enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer_hello *out_hello);
+enum kz_status kz_peer_refused_decode(const struct kz_frame *frame, enum kz_refusal *out_why,
+                                      struct kz_text *out_sentence);
+enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_pair *out_pair);
+
+#endif

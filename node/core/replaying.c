@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The start of a node with a ledger: entries 1 … applied are loaded and applied, each result
+ * compared with the stored one; the tail behind them is loaded for raft, which decides about it.
+ *
+ *   1 … applied              loads of STRIDE entries with results, some under way at a time
+ *   applied + 1 … last       loads of STRIDE entries, kept as batches, given to the driver
+ *
+ * Loads are taken in order of index whatever the order in which they come. */
+#include "node/core/memory.h"
+#include "node/core/state.h"
+
+#include <string.h>
+
+#define STRIDE      4096
+#define STRIDE_SIZE ((size_t)STRIDE * (KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX))
+#define CACHE_BYTES (UINT64_C(64) << 20) /* of the last entries, for followers and watchers */
+
+/* ---- Raft ---- */
+
+static void sink_vote(void *context, const struct kz_vote *vote)
+{
+    struct kz_core *core = context;
+    core->vote = *vote;
+    core->vote_changed = true;
+}
+
+static void sink_write(void *context, uint64_t drop_from, struct kz_batch *batch)
+{
+    kz_storing_write(context, drop_from, batch);
+}
+
+static void sink_send(void *context, uint64_t peer, const uint8_t *frame, size_t size)
+{
+    kz_peers_send(context, peer, frame, size);
+}
+
+static void sink_load(void *context, uint64_t first, uint32_t count_max, size_t size_max)
+{
+    const struct kz_load_underway load = {.purpose = KZ_LOAD_DRIVER, .first = first};
+    uint64_t ticket;
+    bool ordered = kz_storing_load(context, &load, count_max, size_max, false, &ticket);
+    KZ_ASSERT(ordered); /* one for each peer at most */
+}
+
+static enum kz_status create_driver(struct kz_core *core, struct kz_error *error)
+{
+    const struct kz_driver_options options = {
+        .id = core->options.id,
+        .address = core->self_peer,
+        .election_timeout_ms = core->options.election_timeout_ms,
+        .heartbeat_ms = core->options.heartbeat_ms,
+        .seed = core->options.seed,
+        .cache_bytes = CACHE_BYTES,
+        .sink = {core, sink_vote, sink_write, sink_send, sink_load},
+    };
+    return kz_driver_create(&options, &core->driver, error);
+}
+
+void kz_replaying_start_raft(struct kz_core *core, const struct kz_driver_start *start)
+{
+    struct kz_error error;
+    if (!kz_core_check(core, create_driver(core, &error), &error)) return;
+    if (start->last_index > 0) kz_bootstrap_mark(core);
+    core->phase = KZ_RUNNING;
+    core->greet = true;
+    enum kz_status status = kz_driver_start(core->driver, core->now_ms, start, &error);
+    kz_core_check(core, status, &error);
+}
+
+/* ---- Loads ---- */
+
+static void load_more(struct kz_core *core)
+{
+    struct kz_replay *replay = &core->replay;
+    for (int i = 0; i < KZ_REPLAY_LOADS && replay->next_load <= replay->last; i++) {
+        struct kz_replay_slot *slot = &replay->slots[i];
+        if (slot->first != 0) continue;
+
+        bool with_results = replay->next_load <= replay->applied;
+        uint64_t end = with_results ? replay->applied : replay->last;
+        uint64_t left = end + 1 - replay->next_load;
+        uint32_t count = left < STRIDE ? (uint32_t)left : STRIDE;
+        const struct kz_load_underway load = {.purpose = KZ_LOAD_REPLAY,
+                                              .first = replay->next_load};
+        *slot = (struct kz_replay_slot){.first = replay->next_load, .count = count};
+        bool ordered =
+            kz_storing_load(core, &load, count, STRIDE_SIZE, with_results, &slot->ticket);
+        KZ_ASSERT(ordered);
+        replay->next_load += count;
+    }
+}
+
+static void clear_slot(struct kz_replay_slot *slot)
+{
+    kz_batch_release(slot->batch);
+    free(slot->results);
+    *slot = (struct kz_replay_slot){0};
+}
+
+static void keep_tail(struct kz_replay *replay, struct kz_batch *batch)
+{
+    if (replay->tail_count == replay->tail_capacity) {
+        replay->tail_capacity = kz_memory_grown(replay->tail_capacity, 1);
+        replay->tail =
+            kz_memory_resize(replay->tail, replay->tail_capacity * sizeof(replay->tail[0]));
+    }
+    replay->tail[replay->tail_count++] = kz_batch_retain(batch);
+}
+
+static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot)
+{
+    for (uint32_t i = 0; i < slot->count; i++) {
+        uint32_t size;
+        const uint8_t *record = kz_batch_record(slot->batch, i, &size);
+        uint64_t index = slot->first + i;
+        struct kz_outcome outcome;
+        if (!kz_applying_apply(core, index, record, size, &outcome)) return;
+        if (outcome.result != slot->results[i]) {
+            kz_core_halt(core, KZ_CORRUPT,
+                         "entry %llu gives %s, and the ledger says %s: run kezek-audit verify on "
+                         "this node's directory",
+                         (unsigned long long)index, kz_word(&kz_result_words, outcome.result),
+                         kz_word(&kz_result_words, slot->results[i]));
+            return;
+        }
+        if (kz_record_type(record) == KZ_MEMBERSHIP) core->replay.members_index = index;
+        core->applied_term = kz_batch_term(slot->batch, i);
+    }
+}
+
+static void finish_replay(struct kz_core *core)
+{
+    struct kz_replay *replay = &core->replay;
+    uint64_t last_term = replay->runs[replay->run_count - 1].term;
+    if (core->vote.term < last_term) { /* an imported ledger, which never voted: see the mark */
+        core->vote = (struct kz_vote){.term = last_term, .voted_for = 0};
+        core->vote_changed = true;
+    }
+    const struct kz_driver_start start = {
+        .vote = core->vote,
+        .applied = core->applied,
+        .applied_time = kz_machine_time(core->machine),
+        .last_index = replay->last,
+        .runs = replay->runs,
+        .run_count = replay->run_count,
+        .membership = core->applied > 0 ? core->members.record : NULL,
+        .membership_size = core->members.record_size,
+        .membership_index = replay->members_index,
+        .tail = replay->tail,
+        .tail_count = replay->tail_count,
+    };
+    kz_core_notice(core, KZ_NOTICE_INFO, "replayed applied=%llu last=%llu",
+                   (unsigned long long)core->applied, (unsigned long long)replay->last);
+    kz_replaying_start_raft(core, &start);
+    kz_replaying_finish(core);
+}
+
+static struct kz_replay_slot *slot_at(struct kz_replay *replay, uint64_t first)
+{
+    for (int i = 0; i < KZ_REPLAY_LOADS; i++) {
+        if (replay->slots[i].first == first) return &replay->slots[i];
+    }
+    return NULL;
+}
+
+/* Takes what came, in order. */
+static void take_slots(struct kz_core *core)
+{
+    struct kz_replay *replay = &core->replay;
+    struct kz_replay_slot *slot;
+    while ((slot = slot_at(replay, replay->next)) != NULL && slot->batch != NULL) {
+        if (slot->results != NULL)
+            replay_batch(core, slot);
+        else
+            keep_tail(replay, slot->batch);
+        if (core->halted) return;
+        replay->next += slot->count;
+        clear_slot(slot);
+    }
+    if (replay->next > replay->last)
+        finish_replay(core);
+    else
+        load_more(core);
+}
+
+void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
+                            struct kz_batch *batch, const uint8_t *results)
+{
+    struct kz_replay_slot *slot = slot_at(&core->replay, load->first);
+    KZ_ASSERT(slot != NULL);
+    bool with_results = load->first <= core->replay.applied;
+    if (batch == NULL || batch->first_index != load->first || batch->count != slot->count ||
+        (with_results && results == NULL)) {
+        kz_core_halt(core, KZ_IO, "the ledger can not be read from entry %llu on: look at the disk",
+                     (unsigned long long)load->first);
+        return;
+    }
+    slot->batch = kz_batch_retain(batch);
+    if (with_results) {
+        slot->results = kz_memory_resize(NULL, slot->count);
+        memcpy(slot->results, results, slot->count);
+    }
+    take_slots(core);
+}
+
+/* ---- Beginning and end ---- */
+
+void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledger)
+{
+    struct kz_replay *replay = &core->replay;
+    core->phase = ledger->last_index == 0 ? KZ_FOUNDING : KZ_REPLAYING;
+    if (ledger->last_index == 0) return;
+
+    KZ_ASSERT(ledger->run_count > 0 && ledger->applied <= ledger->last_index);
+    size_t runs_size = ledger->run_count * sizeof(replay->runs[0]);
+    replay->runs = kz_memory_resize(NULL, runs_size);
+    memcpy(replay->runs, ledger->runs, runs_size);
+    replay->run_count = ledger->run_count;
+    replay->applied = ledger->applied;
+    replay->last = ledger->last_index;
+    replay->next = 1;
+    replay->next_load = 1;
+}
+
+void kz_replaying_run(struct kz_core *core)
+{
+    if (core->phase == KZ_REPLAYING && core->replay.next_load == 1) load_more(core);
+}
+
+void kz_replaying_finish(struct kz_core *core)
+{
+    struct kz_replay *replay = &core->replay;
+    for (int i = 0; i < KZ_REPLAY_LOADS; i++)
+        clear_slot(&replay->slots[i]);
+    for (uint32_t i = 0; i < replay->tail_count; i++)
+        kz_batch_release(replay->tail[i]);
+    free(replay->tail);
+    free(replay->runs);
+    replay->tail = NULL;
+    replay->tail_count = 0;
+    replay->runs = NULL;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes to the disk and comes from it: writes in order, results that travel with the next
+ * write, loads and whom they are for.
+ *
+ * Invariant: results are ordered in order of index, and only for applied entries, which are stored
+ * or stand in an earlier or the same write. */
+#include "node/core/memory.h"
+#include "node/core/state.h"
+
+#include <string.h>
+
+#define RESULTS_RING       (UINT32_C(1) << 20)
+#define RESULTS_WAIT_MS    200
+#define RESULTS_WAIT_COUNT 65536
+#define LOADS_RESERVED     16 /* places that watchers leave to raft */
+
+void kz_storing_init(struct kz_core *core, uint64_t applied)
+{
+    core->results.ring = kz_memory_resize(NULL, RESULTS_RING);
+    memset(core->results.ring, KZ_RESULT_NONE, RESULTS_RING);
+    core->results.ordered = applied;
+    core->results.stored = applied;
+}
+
+void kz_storing_finish(struct kz_core *core)
+{
+    for (uint32_t i = 0; i < core->storing.write_count; i++)
+        kz_batch_release(core->storing.writes[i].batch);
+    free(core->storing.writes);
+    free(core->storing.orders);
+    free(core->results.ring);
+}
+
+void kz_storing_begin_step(struct kz_core *core)
+{
+    core->storing.order_count = 0;
+    core->storing.load_order_count = 0;
+}
+
+/* ---- Writes ---- */
+
+static void order_write(struct kz_core *core, uint64_t drop_from, struct kz_batch *batch)
+{
+    struct kz_storing *storing = &core->storing;
+    if (storing->order_count == storing->order_capacity) {
+        storing->order_capacity = kz_memory_grown(storing->order_capacity, 1);
+        storing->orders =
+            kz_memory_resize(storing->orders, storing->order_capacity * sizeof(storing->orders[0]));
+    }
+    if (storing->write_count == storing->write_capacity) {
+        storing->write_capacity = kz_memory_grown(storing->write_capacity, 1);
+        storing->writes =
+            kz_memory_resize(storing->writes, storing->write_capacity * sizeof(storing->writes[0]));
+    }
+    uint64_t ticket = ++storing->last_ticket;
+    storing->orders[storing->order_count++] =
+        (struct kz_write_order){.ticket = ticket, .drop_from = drop_from, .batch = batch};
+    storing->writes[storing->write_count++] =
+        (struct kz_write_underway){.ticket = ticket, .batch = batch};
+}
+
+void kz_storing_write(struct kz_core *core, uint64_t drop_from, struct kz_batch *batch)
+{
+    order_write(core, drop_from, kz_batch_retain(batch));
+}
+
+void kz_storing_on_stored(struct kz_core *core, const struct kz_event *event)
+{
+    struct kz_storing *storing = &core->storing;
+    struct kz_batch *last = NULL;
+    uint32_t done = 0;
+    while (done < storing->write_count && storing->writes[done].ticket <= event->ticket) {
+        const struct kz_write_underway *write = &storing->writes[done++];
+        if (write->results_end > 0) core->results.stored = write->results_end - 1;
+        if (write->batch == NULL) continue;
+        kz_batch_release(last);
+        last = write->batch;
+    }
+    storing->write_count -= done;
+    memmove(storing->writes, storing->writes + done,
+            storing->write_count * sizeof(storing->writes[0]));
+    if (event->used_bytes > 0) core->used_bytes = event->used_bytes;
+    if (storing->disk_full) kz_core_notice(core, KZ_NOTICE_INFO, "disk_has_room");
+    storing->disk_full = false;
+    if (last == NULL) return;
+
+    struct kz_error error;
+    if (core->phase == KZ_STORING)
+        kz_bootstrap_on_stored(core);
+    else
+        kz_core_check(core, kz_driver_stored(core->driver, core->now_ms, last, &error), &error);
+    if (!core->halted && !kz_bootstrap_is_marked(core)) kz_bootstrap_mark(core);
+    kz_batch_release(last);
+}
+
+void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event)
+{
+    if (event->status != KZ_NO_SPACE) {
+        kz_core_halt(core, event->status,
+                     "the ledger can not be written (%s): look at the disk; a restart checks the "
+                     "ledger and goes on",
+                     kz_status_text(event->status));
+        return;
+    }
+    if (!core->storing.disk_full) {
+        kz_core_notice(core, KZ_NOTICE_ERROR,
+                       "disk_full hint=\"reads go on, writes are refused until there is room\"");
+    }
+    core->storing.disk_full = true;
+}
+
+/* ---- Results ---- */
+
+void kz_storing_result(struct kz_core *core, uint64_t index, enum kz_result result)
+{
+    struct kz_results *results = &core->results;
+    KZ_ASSERT(index - results->ordered < RESULTS_RING);
+    if (index == results->ordered + 1) results->waiting_since_ms = core->now_ms;
+    results->ring[index % RESULTS_RING] = (uint8_t)result;
+}
+
+bool kz_storing_result_of(const struct kz_core *core, uint64_t index, uint8_t *out_result)
+{
+    if (index > core->applied || core->applied - index >= RESULTS_RING) return false;
+    *out_result = core->results.ring[index % RESULTS_RING];
+    return *out_result != KZ_RESULT_NONE;
+}
+
+static uint64_t waiting(const struct kz_core *core)
+{
+    return core->phase == KZ_RUNNING ? core->applied - core->results.ordered : 0;
+}
+
+void kz_storing_flush(struct kz_core *core, bool now)
+{
+    struct kz_storing *storing = &core->storing;
+    struct kz_results *results = &core->results;
+    uint64_t count = waiting(core);
+    if (count == 0) return;
+    if (storing->order_count == 0) {
+        bool due = now || count >= RESULTS_WAIT_COUNT ||
+                   core->now_ms - results->waiting_since_ms >= RESULTS_WAIT_MS;
+        if (!due) return;
+        order_write(core, 0, NULL);
+    }
+    struct kz_write_order *order = &storing->orders[storing->order_count - 1];
+    uint64_t first = results->ordered + 1;
+    order->result_first = first;
+    order->result_count = (uint32_t)count;
+    order->results = kz_memory_resize(NULL, count);
+    for (uint64_t i = 0; i < count; i++)
+        order->results[i] = results->ring[(first + i) % RESULTS_RING];
+    storing->writes[storing->write_count - 1].results_end = core->applied + 1;
+    results->ordered = core->applied;
+}
+
+uint64_t kz_storing_wake(const struct kz_core *core)
+{
+    return waiting(core) > 0 ? core->results.waiting_since_ms + RESULTS_WAIT_MS : UINT64_MAX;
+}
+
+/* ---- Loads ---- */
+
+static struct kz_load_underway *place_for(struct kz_storing *storing, enum kz_load_purpose purpose)
+{
+    uint32_t end = purpose == KZ_LOAD_WATCH ? KZ_LOADS_MAX - LOADS_RESERVED : KZ_LOADS_MAX;
+    for (uint32_t i = 0; i < end; i++) {
+        if (storing->loads[i].ticket == 0) return &storing->loads[i];
+    }
+    return NULL;
+}
+
+bool kz_storing_load(struct kz_core *core, const struct kz_load_underway *load, uint32_t count_max,
+                     size_t size_max, bool with_results, uint64_t *out_ticket)
+{
+    struct kz_storing *storing = &core->storing;
+    struct kz_load_underway *place = place_for(storing, load->purpose);
+    if (place == NULL || storing->load_order_count == KZ_LOADS_MAX) return false;
+
+    *place = *load;
+    place->ticket = ++storing->last_load;
+    storing->load_orders[storing->load_order_count++] =
+        (struct kz_load_order){place->ticket, load->first, count_max, size_max, with_results};
+    *out_ticket = place->ticket;
+    return true;
+}
+
+static void driver_loaded(struct kz_core *core, uint64_t first, struct kz_batch *batch)
+{
+    struct kz_error error;
+    enum kz_status status = kz_driver_loaded(core->driver, core->now_ms, first, batch, &error);
+    kz_core_check(core, status, &error);
+}
+
+void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event)
+{
+    struct kz_storing *storing = &core->storing;
+    struct kz_load_underway load = {0};
+    for (uint32_t i = 0; i < KZ_LOADS_MAX; i++) {
+        if (storing->loads[i].ticket != event->ticket) continue;
+        load = storing->loads[i];
+        storing->loads[i].ticket = 0;
+    }
+    KZ_ASSERT(load.ticket == event->ticket);
+    if (event->status == KZ_CORRUPT) {
+        kz_core_halt(core, KZ_CORRUPT,
+                     "a ledger entry at or after %llu is damaged on this node's disk: run "
+                     "kezek-audit verify, then copy the ledger from another node",
+                     (unsigned long long)load.first);
+        kz_batch_release(event->batch);
+        return;
+    }
+    struct kz_batch *batch = event->status == KZ_OK ? event->batch : NULL;
+    switch (load.purpose) {
+    case KZ_LOAD_DRIVER: driver_loaded(core, load.first, batch); break;
+    case KZ_LOAD_WATCH: kz_watchers_on_loaded(core, &load, batch, event->results); break;
+    case KZ_LOAD_REPLAY: kz_replaying_on_loaded(core, &load, batch, event->results); break;
+    }
+    kz_batch_release(event->batch);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cluster of cores in one process: a virtual clock in steps of a millisecond, connections that
+ * keep their order, disks that take their time, clients. Everything follows from the seed.
+ *
+ * After each step the harness checks that nodes that applied the same index have the same digest,
+ * and that stored results never run ahead of stored entries. */
+#ifndef KZ_TEST_SIM_H
+#define KZ_TEST_SIM_H
+
+#include "client/wire/messages.h"
+#include "node/core/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KZ_SIM_NODES_MAX 5
+#define KZ_SIM_WALL_MS   INT64_C(1796101200000) /* of all clocks at virtual time 0 */
+
+struct kz_sim_options {
+    uint64_t seed;
+    unsigned nodes;       /* ids 1 … nodes */
+    unsigned latency_ms;  /* of a message: 1 … this */
+    unsigned disk_ms;     /* of a write or a load: 1 … this */
+    uint32_t demo_rate;   /* 0: no demonstration clock */
+    uint32_t pending_max; /* 0: the core's default */
+    uint32_t refusals;    /* 0: the core's default */
+    int64_t accept_time;
+};
+
+struct kz_sim_entry {
+    uint64_t term;
+    uint32_t size;
+    uint8_t *record;
+};
+
+/* What survives a crash. */
+struct kz_sim_disk {
+    struct kz_identity identity;
+    struct kz_vote vote;
+    struct kz_sim_entry *entries; /* index − 1 */
+    uint64_t last;
+    uint64_t capacity;
+    uint8_t *results;
+    uint64_t applied;
+    bool full; /* writes fail with KZ_NO_SPACE until it is not */
+};
+
+struct kz_sim_order; /* a write or a load under way */
+struct kz_sim_message;
+struct kz_sim_connection;
+
+struct kz_sim_node {
+    uint64_t id;
+    struct kz_core *core; /* NULL: down */
+    struct kz_sim_disk disk;
+    struct kz_sim_order *orders; /* in order */
+    struct kz_event *events;     /* for its next step */
+    uint32_t event_count;
+    uint32_t event_capacity;
+    void **garbage; /* what the events point to, freed after the step */
+    uint32_t garbage_count;
+    uint32_t garbage_capacity;
+    uint64_t wake_ms;
+    uint64_t dial[KZ_SIM_NODES_MAX];
+    uint32_t dial_count;
+    int64_t clock_off_ms; /* its wall clock's error */
+    bool halted;
+    bool stopped;
+    struct kz_error halt;
+    char last_error[256]; /* the last notice of that level */
+};
+
+struct kz_sim {
+    struct kz_sim_options options;
+    uint64_t now_ms;
+    uint64_t random;
+    uint64_t trace;
+    kz_link next_link;
+    struct kz_sim_node nodes[KZ_SIM_NODES_MAX + 1]; /* by id */
+    bool cut[KZ_SIM_NODES_MAX + 1][KZ_SIM_NODES_MAX + 1];
+    struct kz_sim_connection *connections;
+    uint8_t (*digests)[KZ_ID_SIZE]; /* by index, as the first node had it */
+    uint64_t digests_capacity;
+};
+
+void kz_sim_init(struct kz_sim *sim, const struct kz_sim_options *options);
+void kz_sim_finish(struct kz_sim *sim);
+
+uint64_t kz_sim_random(struct kz_sim *sim, uint64_t below);
+
+/* Nodes. All are down at first. */
+void kz_sim_start(struct kz_sim *sim, uint64_t id);
+void kz_sim_start_all(struct kz_sim *sim);
+void kz_sim_crash(struct kz_sim *sim, uint64_t id); /* writes under way are lost */
+void kz_sim_wipe(struct kz_sim *sim, uint64_t id);  /* the disk of a node that is down */
+void kz_sim_stop(struct kz_sim *sim, uint64_t id);  /* SIGTERM */
+
+/* Breaks the connections between two nodes (or a node and all others) until healed. */
+void kz_sim_cut(struct kz_sim *sim, uint64_t a, uint64_t b);
+void kz_sim_isolate(struct kz_sim *sim, uint64_t id);
+void kz_sim_heal(struct kz_sim *sim);
+/* Breaks a random connection; it is dialed again. */
+void kz_sim_break_one(struct kz_sim *sim);
+
+void kz_sim_run(struct kz_sim *sim, uint64_t ms);
+/* Runs until a node leads and takes commands. Returns: its id; 0 after LIMIT_MS. */
+uint64_t kz_sim_elect(struct kz_sim *sim, uint64_t limit_ms);
+/* Returns: the leader of the highest term among the nodes that are up, 0: none. */
+uint64_t kz_sim_leader(struct kz_sim *sim);
+/* Runs until all nodes that are up applied the same index, and it is the last one of all. */
+bool kz_sim_converge(struct kz_sim *sim, uint64_t limit_ms);
+struct kz_core_figures kz_sim_figures(const struct kz_sim *sim, uint64_t id);
+
+/* Clients. */
+struct kz_sim_client {
+    struct kz_sim *sim;
+    struct kz_sim_connection *connection; /* NULL: closed */
+    uint64_t next_tag;
+    uint8_t *inbox; /* whole frames, one behind the other */
+    size_t inbox_size;
+    size_t inbox_taken;
+};
+
+/* Connects and says hello. */
+void kz_sim_connect(struct kz_sim *sim, struct kz_sim_client *client, uint64_t node);
+void kz_sim_disconnect(struct kz_sim_client *client);
+void kz_sim_send(struct kz_sim_client *client, const struct kz_writer *frames);
+/* Submits one command. Returns: its tag. */
+uint64_t kz_sim_submit(struct kz_sim_client *client, const struct kz_entry *entry);
+uint64_t kz_sim_query(struct kz_sim_client *client, const struct kz_query *query);
+/* Takes the next frame of TYPE, dropping others. Returns: false when there is none (yet). */
+bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *out_frame);
+/* Runs until the answer to a SUBMIT of one command is there. Returns: false after LIMIT_MS. */
+bool kz_sim_await(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
+                  struct kz_answer *out_answer);
+
+/* Entries for tests. */
+struct kz_entry kz_sim_territory(uint64_t request);
+struct kz_entry kz_sim_application(uint64_t request, uint64_t child);
+void kz_sim_set_request(struct kz_entry *entry, uint64_t request);
+
+#endif

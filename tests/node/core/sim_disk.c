@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/node/core/sim_disk.h"
+
+#include "node/core/memory.h"
+
+#include <string.h>
+
+static void truncate(struct kz_sim_disk *disk, uint64_t from)
+{
+    while (disk->last >= from)
+        free(disk->entries[--disk->last].record);
+}
+
+void kz_sim_disk_clear(struct kz_sim_disk *disk)
+{
+    truncate(disk, 1);
+    free(disk->entries);
+    free(disk->results);
+    *disk = (struct kz_sim_disk){0};
+}
+
+static void append(struct kz_sim_disk *disk, uint64_t term, const uint8_t *record, uint32_t size)
+{
+    if (disk->last == disk->capacity) {
+        disk->capacity = disk->capacity * 2 + 64;
+        disk->entries = kz_memory_resize(disk->entries, disk->capacity * sizeof(disk->entries[0]));
+        disk->results = kz_memory_resize(disk->results, disk->capacity);
+    }
+    struct kz_sim_entry *entry = &disk->entries[disk->last++];
+    *entry = (struct kz_sim_entry){term, size, kz_memory_resize(NULL, size)};
+    memcpy(entry->record, record, size);
+}
+
+void kz_sim_disk_write(struct kz_sim_disk *disk, const struct kz_write_order *order)
+{
+    if (order->drop_from > 0) {
+        KZ_ASSERT(order->drop_from > disk->applied);
+        truncate(disk, order->drop_from);
+    }
+    const struct kz_batch *batch = order->batch;
+    for (uint32_t i = 0; batch != NULL && i < batch->count; i++) {
+        uint32_t size;
+        const uint8_t *record = kz_batch_record(batch, i, &size);
+        KZ_ASSERT(batch->first_index + i == disk->last + 1);
+        append(disk, kz_batch_term(batch, i), record, size);
+    }
+    for (uint32_t i = 0; i < order->result_count; i++) {
+        KZ_ASSERT(order->result_first + i == disk->applied + 1 && disk->applied < disk->last);
+        KZ_ASSERT(order->results[i] < KZ_RESULT_END);
+        disk->results[disk->applied++] = order->results[i];
+    }
+}
+
+struct kz_batch *kz_sim_disk_read(const struct kz_sim_disk *disk, uint64_t first,
+                                  uint32_t count_max, size_t size_max)
+{
+    if (first == 0 || first > disk->last) return NULL;
+
+    size_t size = 0;
+    uint32_t count = 0;
+    while (count < count_max && first + count <= disk->last) {
+        size_t more = KZ_ENTRY_PREFIX_SIZE + disk->entries[first + count - 1].size;
+        if (count > 0 && size + more > size_max) break;
+        size += more;
+        count++;
+    }
+    struct kz_batch *batch = kz_batch_create(first, count, size);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct kz_sim_entry *entry = &disk->entries[first + i - 1];
+        memcpy(kz_batch_add(batch, entry->term, entry->size), entry->record, entry->size);
+    }
+    return batch;
+}
+
+struct kz_term_run *kz_sim_disk_runs(const struct kz_sim_disk *disk, uint32_t *out_count)
+{
+    struct kz_term_run *runs = kz_memory_resize(NULL, (disk->last + 1) * sizeof(*runs));
+    uint32_t count = 0;
+    for (uint64_t i = 0; i < disk->last; i++) {
+        if (i > 0 && disk->entries[i].term == disk->entries[i - 1].term) continue;
+        runs[count++] = (struct kz_term_run){i + 1, disk->entries[i].term};
+    }
+    *out_count = count;
+    return runs;
+}
