@@ -74,6 +74,16 @@ static void advance(struct kz_driver *driver, uint64_t now)
     driver->now = now;
 }
 
+/* A follower that does not stand for election (a standby) keeps its leader for ever in libraft, and
+ * refuses its vote to everyone else because of it. */
+static void forget_leader(struct kz_driver *driver)
+{
+    struct raft *raft = &driver->raft;
+    raft->follower_state.current_leader.id = 0;
+    raft_free(raft->follower_state.current_leader.address);
+    raft->follower_state.current_leader.address = NULL;
+}
+
 enum kz_status kz_driver_tick(struct kz_driver *driver, uint64_t now, struct kz_error *error)
 {
     advance(driver, now);
@@ -85,8 +95,11 @@ enum kz_status kz_driver_tick(struct kz_driver *driver, uint64_t now, struct kz_
                          kz_membership_is_lone_voter(kz_driver_membership(driver), driver->id);
     if (elects_itself) kz_driver_raise_own_term(driver);
 
+    bool heard_nobody = raft_state(&driver->raft) == RAFT_FOLLOWER;
     struct raft_event event = {.type = RAFT_TIMEOUT};
-    return kz_driver_step(driver, &event, NULL, NULL, error);
+    enum kz_status status = kz_driver_step(driver, &event, NULL, NULL, error);
+    if (heard_nobody && raft_state(&driver->raft) == RAFT_FOLLOWER) forget_leader(driver);
+    return status;
 }
 
 static enum kz_status unavailable(struct kz_error *error, int raft_error)
@@ -96,6 +109,16 @@ static enum kz_status unavailable(struct kz_error *error, int raft_error)
         return kz_error_set(error, KZ_NO_MEMORY, "raft driver: out of memory");
     }
     return kz_error_set(error, KZ_UNAVAILABLE, "%s", raft_strerror(raft_error));
+}
+
+/* Returns: whether standby ID has the membership that made it one, and all but what can be on its
+ * way to it. */
+static bool has_caught_up(const struct kz_driver *driver, uint64_t id)
+{
+    const struct kz_memberships *memberships = &driver->memberships;
+    uint64_t match = kz_driver_match(driver, id);
+    return match >= memberships->held[memberships->count - 1]->index &&
+           match + INFLIGHT_ENTRIES_MAX >= kz_driver_last_index(driver);
 }
 
 /* Returns: KZ_OK when the batch may be submitted. */
@@ -114,9 +137,16 @@ static enum kz_status check_membership(struct kz_driver *driver, const struct kz
         return kz_error_set(error, KZ_UNAVAILABLE,
                             "no entry of this leader's term is committed yet");
     }
-    const char *refusal =
-        kz_membership_refusal(kz_driver_membership(driver), &entry.membership, driver->id);
-    return refusal == NULL ? KZ_OK : kz_error_set(error, KZ_USAGE, "%s", refusal);
+    const struct kz_membership_fields *present = kz_driver_membership(driver);
+    const char *refusal = kz_membership_refusal(present, &entry.membership, driver->id);
+    if (refusal != NULL) return kz_error_set(error, KZ_USAGE, "%s", refusal);
+
+    uint64_t new_voter = kz_membership_new_voter(present, &entry.membership);
+    if (new_voter != 0 && !has_caught_up(driver, new_voter)) {
+        return kz_error_set(error, KZ_UNAVAILABLE, "node %llu does not have the ledger yet",
+                            (unsigned long long)new_voter);
+    }
+    return KZ_OK;
 }
 
 enum kz_status kz_driver_submit(struct kz_driver *driver, uint64_t now, struct kz_batch *batch,

@@ -95,9 +95,10 @@ enum kz_status kz_driver_receive(struct kz_driver *driver, uint64_t now, uint64_
 
 /* Proposes BATCH, whose first index is kz_driver_last_index() + 1 and whose terms are
  * kz_driver_term(). A membership goes alone. Errors: KZ_UNAVAILABLE (not leader, transferring, a
- * change in progress, or no entry of this term committed yet for a membership), KZ_USAGE (a
- * membership that can not follow the present one: more than one member differs, no voter is left,
- * or the only one left is not this leader): nothing was appended. */
+ * change in progress; for a membership: no entry of this term is committed yet, or the new voter
+ * does not have the ledger yet), KZ_USAGE (a membership that can not follow the present one: more
+ * than one member differs, a member votes without having been a standby, a voter is demoted, the
+ * leader is removed, or the only voter left is not the leader): nothing was appended. */
 enum kz_status kz_driver_submit(struct kz_driver *driver, uint64_t now, struct kz_batch *batch,
                                 struct kz_error *error);
 

@@ -95,6 +95,25 @@ static void judge_rejection(struct kz_driver *driver, uint64_t peer,
     if (feed != NULL) feed->broken = true;
 }
 
+/* A candidate may need the vote of a node that is not yet told that it is a voter (thesis, 4.1:
+ * whose votes count is the candidate's to know), and libraft refuses it: so for this one step a
+ * standby is a voter. A voter was a standby before, and has the entry that made it one. */
+static enum kz_status receive_request_vote(struct kz_driver *driver, struct raft_message *message,
+                                           struct kz_error *error)
+{
+    struct raft_server *self = NULL;
+    struct raft_configuration *configuration = &driver->raft.configuration;
+    for (unsigned i = 0; i < configuration->n; i++) {
+        if (configuration->servers[i].id == driver->id) self = &configuration->servers[i];
+    }
+    if (self == NULL || self->role != RAFT_STANDBY) return step_message(driver, message, error);
+
+    self->role = RAFT_VOTER;
+    enum kz_status status = step_message(driver, message, error);
+    self->role = RAFT_STANDBY;
+    return status;
+}
+
 /* Returns: whether libraft may see this vote result. In another state than a candidate's it reads a
  * candidate's fields all the same. */
 static bool may_see_vote(struct kz_driver *driver, const struct raft_request_vote_result *result)
@@ -118,7 +137,7 @@ static enum kz_status receive(struct kz_driver *driver, struct raft_message *mes
     case RAFT_TIMEOUT_NOW:
         if (kz_membership_is_lone_voter(kz_driver_membership(driver), driver->id)) return KZ_OK;
         break;
-    case RAFT_REQUEST_VOTE:
+    case RAFT_REQUEST_VOTE: return receive_request_vote(driver, message, error);
     case RAFT_INSTALL_SNAPSHOT: break;
     }
     return step_message(driver, message, error);

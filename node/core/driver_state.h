@@ -16,11 +16,10 @@
 
 #include <raft.h>
 
-/* What was handed to the writer and is not known to be durable: entries FIRST … END − 1 of BATCH
- * count (a later truncation lowers END). */
+/* What was handed to the writer and is not known to be durable. When BATCH is, the log is durable
+ * up to END − 1: the batch's end, or where a later truncation began. */
 struct kz_pending_write {
     const struct kz_batch *batch;
-    uint64_t first;
     uint64_t end;
 };
 

@@ -95,17 +95,15 @@ static enum kz_status remember_write(struct kz_pending_writes *pending,
         pending->writes = writes;
         pending->capacity = capacity;
     }
-    pending->writes[pending->count++] =
-        (struct kz_pending_write){batch, batch->first_index, kz_batch_end(batch)};
+    pending->writes[pending->count++] = (struct kz_pending_write){batch, kz_batch_end(batch)};
     return KZ_OK;
 }
 
-/* Entries from INDEX on are replaced: of the writes under way only what is below counts. */
+/* Entries from INDEX on are replaced: the writes under way make durable what is below it alone. */
 static void lower_pending_writes(struct kz_pending_writes *pending, uint64_t index)
 {
     for (uint32_t i = pending->front; i < pending->count; i++) {
-        struct kz_pending_write *write = &pending->writes[i];
-        if (write->end > index) write->end = index > write->first ? index : write->first;
+        if (pending->writes[i].end > index) pending->writes[i].end = index;
     }
 }
 
@@ -209,6 +207,14 @@ static void lower_hint(struct kz_driver *driver, struct raft_append_entries_resu
     if (hint < result->last_log_index) result->last_log_index = hint;
 }
 
+/* libraft answers a pre-vote with the term that was asked for, even when it refuses because its own
+ * is higher: the candidate would never learn of it, and ask for ever. */
+static void tell_term(const struct kz_driver *driver, struct raft_request_vote_result *result)
+{
+    uint64_t term = raft_current_term(&driver->raft);
+    if (!result->vote_granted && result->term < term) result->term = term;
+}
+
 static void send_message(struct kz_driver *driver, const struct raft_message *message)
 {
     KZ_ASSERT(message->type != RAFT_INSTALL_SNAPSHOT);
@@ -218,6 +224,7 @@ static void send_message(struct kz_driver *driver, const struct raft_message *me
     }
     struct raft_message copy = *message;
     if (copy.type == RAFT_APPEND_ENTRIES_RESULT) lower_hint(driver, &copy.append_entries_result);
+    if (copy.type == RAFT_REQUEST_VOTE_RESULT) tell_term(driver, &copy.request_vote_result);
     uint8_t frame[KZ_RAFT_SMALL_FRAME_SIZE_MAX];
     size_t size = kz_raft_message_encode(&copy, frame);
     driver->sink.send(driver->sink.context, message->server_id, frame, size);

@@ -175,6 +175,24 @@ static bool is_one_step(const struct kz_membership_fields *present,
     return false;
 }
 
+static uint8_t role_in(const struct kz_membership_fields *membership, uint64_t id)
+{
+    for (unsigned i = 0; i < membership->count; i++) {
+        if (membership->members[i].id == id) return membership->members[i].role;
+    }
+    return KZ_SPARE;
+}
+
+uint64_t kz_membership_new_voter(const struct kz_membership_fields *present,
+                                 const struct kz_membership_fields *next)
+{
+    for (unsigned i = 0; i < next->count; i++) {
+        const struct kz_member *member = &next->members[i];
+        if (member->role == KZ_VOTER && role_in(present, member->id) != KZ_VOTER) return member->id;
+    }
+    return 0;
+}
+
 const char *kz_membership_refusal(const struct kz_membership_fields *present,
                                   const struct kz_membership_fields *next, uint64_t self)
 {
@@ -186,6 +204,16 @@ const char *kz_membership_refusal(const struct kz_membership_fields *present,
     }
     if (count_voters(next) == 1 && !kz_membership_is_lone_voter(next, self)) {
         return "the only voter left has to be the leader: move the leadership to it first";
+    }
+    uint64_t new_voter = kz_membership_new_voter(present, next);
+    if (new_voter != 0 && role_in(present, new_voter) != KZ_STANDBY) {
+        return "a member joins as a standby, and votes once it has the ledger";
+    }
+    if (role_in(next, self) != KZ_VOTER) {
+        return "the leader can not remove itself: move the leadership first";
+    }
+    if (next->count == present->count && count_voters(next) < count_voters(present)) {
+        return "a voter can not be demoted: remove it, and add it again as a standby";
     }
     return NULL;
 }

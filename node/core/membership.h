@@ -51,11 +51,20 @@ const struct kz_membership_fields *kz_memberships_last(const struct kz_membershi
 bool kz_membership_is_lone_voter(const struct kz_membership_fields *membership, uint64_t id);
 
 /* Returns: NULL when leader SELF may append NEXT while PRESENT holds; else a sentence that says why
- * not. One member may differ, the others keep their order (libraft keeps a follower's progress by
- * its place when their number stays); somebody votes; a lone voter is the leader (libraft lets it
- * elect itself without a new term). */
+ * not. The reasons lie in libraft:
+ *  - one member may differ and the others keep their order: it keeps a follower's progress by its
+ *    place when their number stays;
+ *  - somebody votes, and a lone voter is the leader: it lets it elect itself without a new term;
+ *  - a new voter was a standby, whose log can be watched: a voter without the ledger helps nobody;
+ *  - a voter is never demoted, and a leader never removes itself: with that entry on one disk alone
+ *    its owner would neither stand for election nor vote for those without. (Another voter that is
+ *    removed is not sent the entry.) */
 const char *kz_membership_refusal(const struct kz_membership_fields *present,
                                   const struct kz_membership_fields *next, uint64_t self);
+
+/* Returns: the member that votes in NEXT and is none that does in PRESENT, 0: none. */
+uint64_t kz_membership_new_voter(const struct kz_membership_fields *present,
+                                 const struct kz_membership_fields *next);
 
 /* Makes raft's configuration of MEMBERSHIP, to be given to libraft or closed. Errors: KZ_NO_MEMORY.
  */
