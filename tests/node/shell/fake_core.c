@@ -9,6 +9,7 @@
  *   104 halt             halts
  *   105 close            answers, then closes the connection
  *   106 vote, u64 term   makes the vote durable and answers
+ *   107 burst, u32 n     answers with n frames of 60,000 bytes at once
  *
  * A bad frame is answered with a GOODBYE that names the status. To each peer it says frame 110 with
  * its id, and shows in `leader` the last id that it heard. */
@@ -25,7 +26,7 @@
 #define WAKE_MS      20
 #define PENDING_SIZE 65536
 
-enum { ECHO = 100, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE };
+enum { ECHO = 100, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST };
 
 /* A write or load under way: whom to answer. */
 struct pending {
@@ -149,6 +150,13 @@ static void pour(struct kz_core *core, struct kz_update *update)
     answer(core, update, core->flood.link, FLOOD, core->flood.left, zeros, sizeof zeros);
 }
 
+static void burst(struct kz_core *core, struct kz_update *update, const struct kz_event *event)
+{
+    static const uint8_t zeros[FLOOD_SIZE];
+    for (uint32_t left = kz_get_u32(event->frame.body); left > 0; left--)
+        answer(core, update, event->link, BURST, left, zeros, sizeof zeros);
+}
+
 static void on_frame(struct kz_core *core, struct kz_update *update, const struct kz_event *event)
 {
     const struct kz_frame *frame = &event->frame;
@@ -176,6 +184,7 @@ static void on_frame(struct kz_core *core, struct kz_update *update, const struc
         update->vote = &core->vote;
         answer(core, update, event->link, VOTE, frame->tag, NULL, 0);
         break;
+    case BURST: burst(core, update, event); break;
     case HELLO: core->heard = kz_get_u64(frame->body); break;
     default: break;
     }

@@ -5,12 +5,15 @@ import concurrent.futures
 import os
 import random
 import resource
+import select
+import signal
 import struct
+import subprocess
 import unittest
 
 import cluster
 
-ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE = range(100, 107)
+ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST = range(100, 108)
 CLIENT_MAX, PEER_MAX = 64 * 1024, 1024 * 1024
 
 
@@ -82,6 +85,8 @@ class Frames(OneNode):
 
 
 class BadFrames(OneNode):
+    FLAGS = ("--connections-per-address", "2000")
+
     def bad_frames(self, bound: int):
         good = cluster.seal(ECHO, 1, b"abc")
         yield "too long", struct.pack("<I", bound + 1) + good[4:], "too large"
@@ -164,18 +169,89 @@ class SlowReaders(OneNode):
         for left in reversed(range(count)):
             self.assertEqual(connection.receive()[:2], (FLOOD, left))
 
-    def test_who_asks_without_reading_the_answers_is_not_read_and_the_others_are(self):
+    def test_who_asks_without_reading_the_answers_is_not_read_until_he_reads(self):
         connection = self.connect()
+        frame, count = cluster.seal(ECHO, 1, bytes(60000)), 1500
+        rest = memoryview(frame * count)
         connection.socket.setblocking(False)
-        frame, sent = cluster.seal(ECHO, 1, bytes(60000)), 0
-        try:
-            while sent < 100_000_000:
-                sent += connection.socket.send(frame * 4)
-        except BlockingIOError:
-            pass
-        self.assertLess(sent, 100_000_000)
+        while rest and select.select([], [connection.socket], [], 0.5)[1]:
+            rest = rest[connection.socket.send(rest):]
+        self.assertGreater(len(rest), len(frame) * count // 2)
         self.echoes(self.connect())
-        self.assertLess(self.node.metrics()["process_resident_memory_bytes"], 200_000_000)
+        self.assertLess(self.node.metrics()["process_resident_memory_bytes"], 100_000_000)
+
+        connection.socket.settimeout(20)
+        with concurrent.futures.ThreadPoolExecutor(1) as sender:
+            sender.submit(connection.send_raw, rest)
+            for _ in range(count):
+                self.assertEqual(connection.receive()[0], ECHO)
+
+    def test_who_lets_eight_megabytes_wait_is_closed(self):
+        within, beyond = self.connect(), self.connect()
+        within.send(BURST, 0, struct.pack("<I", 100))
+        beyond.send(BURST, 0, struct.pack("<I", 400))
+        cluster.wait_for(lambda: self.node.metrics()['kezek_connections{kind="client"}'] == 1, what="its end")
+        self.assertEqual([within.receive()[1] for _ in range(100)], list(range(100, 0, -1)))
+        with self.assertRaises((EOFError, ConnectionResetError)):
+            for _ in range(400):
+                beyond.receive()
+
+
+class Turns(OneNode):
+    FLAGS = ("--connections-per-address", "2000")
+
+    def test_more_than_one_turn_can_read_comes_back_in_order(self):
+        frame = cluster.seal(ECHO, 7, bytes(range(250)) * 200)
+        connections = [self.connect() for _ in range(30)]
+        for connection in connections:
+            connection.socket.setblocking(False)
+        waiting = [frame * 40] * len(connections)
+        self.node.process.send_signal(signal.SIGSTOP)
+        for i, connection in enumerate(connections):
+            try:
+                while waiting[i]:
+                    waiting[i] = waiting[i][connection.socket.send(waiting[i]):]
+            except BlockingIOError:
+                pass
+        self.node.process.send_signal(signal.SIGCONT)
+
+        def talk(connection, rest):
+            connection.socket.settimeout(20)
+            with concurrent.futures.ThreadPoolExecutor(1) as sender:
+                sender.submit(connection.send_raw, rest)
+                return all(cluster.seal(*connection.receive()) == frame for _ in range(40))
+
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            self.assertTrue(all(pool.map(talk, connections, waiting)))
+
+    def test_silent_connections_are_bounded(self):
+        silent = [self.connect() for _ in range(1024)]
+        self.assertIn("have not said hello yet", self.connect().goodbye())
+        silent[0].send(ECHO)
+        silent[0].receive()
+        self.echoes(self.connect())
+        for connection in silent:
+            connection.close()
+        cluster.wait_for(lambda: self.node.metrics()['kezek_connections{kind="client"}'] == 1, what="their ends")
+        for _ in range(1023):
+            self.connect()
+        self.echoes(self.connect())
+
+    def test_peer_connections_are_bounded(self):
+        held = [self.enterContext(cluster.Connection(self.node.peer)) for _ in range(64)]
+        with cluster.Connection(self.node.peer) as refused:
+            self.assertIn("too many peers", refused.goodbye())
+        self.echoes(held[-1])
+
+    def test_refusals_do_not_fill_the_journal(self):
+        held = [self.enterContext(cluster.Connection(self.node.peer)) for _ in range(64)]
+        for _ in range(2000):
+            cluster.Connection(self.node.peer).close()
+        cluster.wait_for(lambda: self.node.metrics()["kezek_connections_refused_total"] == 2000, what="refusals")
+        self.echoes(held[0])
+        self.node.stop()
+        self.assertLess(self.node.log().count("connection_refused"), 2000)
+        self.assertRegex(self.node.log(), r"warning lines_omitted count=\d+")
 
 
 class Disk(OneNode):
@@ -231,6 +307,28 @@ class DiskFull(unittest.TestCase):
                 self.assertEqual(node.stop(), 1)
 
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount a small disk")
+    def test_when_there_is_room_again_every_write_is_stored(self):
+        with cluster.Cluster(1) as nodes:
+            disk = nodes.directory / "disk"
+            disk.mkdir()
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).returncode != 0:
+                self.skipTest("this place has no mounts")
+            self.addCleanup(subprocess.run, ["umount", "-l", disk], stderr=subprocess.DEVNULL)
+            node, count = nodes[1], 18000
+            node.directory = disk / "node"
+            node.start().wait_ready()
+            (disk / "filler").write_bytes(bytes(1_200_000))
+            with node.connect() as writer:
+                writer.send_raw(b"".join(cluster.seal(WRITE, i) for i in range(count)))
+                cluster.wait_for(lambda: "No space left" in node.log(), what="a full disk")
+                self.assertTrue(node.is_running())
+                (disk / "filler").unlink()
+                self.assertEqual([writer.receive()[1] for _ in range(count)], list(range(count)))
+            self.assertEqual(node.stop(), 0)
+            subprocess.run(["umount", "-l", disk], check=True)
+
+
 class Ends(OneNode):
     def test_sigterm_ends_with_0(self):
         self.assertEqual(self.node.stop(), 0)
@@ -269,5 +367,5 @@ class Peers(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     unittest.main()

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/shell/link.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW 10000000u
+
+/* A link that is in order in every respect. */
+static struct link healthy(struct kz_sockets *sockets, enum kz_socket_kind kind)
+{
+    return (struct link){.sockets = sockets,
+                         .kind = kind,
+                         .state = LINK_OPEN,
+                         .has_spoken = true,
+                         .state_ms = NOW,
+                         .active_ms = NOW};
+}
+
+static void every_time_is_allowed_to_the_last_millisecond_and_not_beyond(void **state)
+{
+    static const struct {
+        enum kz_socket_kind kind;
+        size_t field; /* the time that is AGE old */
+        bool silent, full;
+        uint64_t age;
+        uint32_t clients; /* of 100 that may be */
+        const char *word; /* NULL: it stays */
+    } table[] = {
+        {KZ_SOCKET_CLIENT, offsetof(struct link, state_ms), true, false, 3000, 1, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, state_ms), true, false, 3001, 1, "hello"},
+        {KZ_SOCKET_PEER, offsetof(struct link, state_ms), true, false, 3001, 1, "hello"},
+        {KZ_SOCKET_DIALED, offsetof(struct link, state_ms), true, false, 9999999, 1, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, partial_ms), false, false, 10000, 1, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, partial_ms), false, false, 10001, 1, "complete"},
+        {KZ_SOCKET_PEER, offsetof(struct link, partial_ms), false, false, 10001, 1, "complete"},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, full_ms), false, true, 30000, 1, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, full_ms), false, true, 30001, 1, "do not take"},
+        {KZ_SOCKET_DIALED, offsetof(struct link, full_ms), false, true, 30001, 1, "do not take"},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 600000, 89, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 600001, 89, "idle"},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 30000, 90, NULL},
+        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 30001, 90, "idle"},
+        {KZ_SOCKET_PEER, offsetof(struct link, active_ms), false, false, 9999999, 1, NULL},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct kz_sockets sockets = {.options.connections_max = 100};
+        struct link link = healthy(&sockets, table[i].kind);
+        uint64_t since = NOW - table[i].age;
+
+        sockets.figures.open[KZ_SOCKET_CLIENT] = table[i].clients;
+        link.has_spoken = !table[i].silent;
+        link.is_full = table[i].full;
+        memcpy((char *)&link + table[i].field, &since, sizeof since);
+        const char *sentence = kz_link_overdue(&link, NOW);
+        if (table[i].word == NULL) {
+            assert_null(sentence);
+        } else {
+            assert_non_null(sentence);
+            assert_non_null(strstr(sentence, table[i].word));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_time_is_allowed_to_the_last_millisecond_and_not_beyond),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
