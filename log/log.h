@@ -29,9 +29,9 @@ enum kz_log_mode {
     KZ_LOG_READ_ONLY, /* likewise, and never written */
 };
 
-/* MAP_SIZE: bytes of address space and the ledger's largest size; 0 for the default, 1 TiB.
- * Errors: KZ_NOT_FOUND, KZ_NEWER (a later format), KZ_MALFORMED (no ledger), KZ_CORRUPT, KZ_IO,
- * KZ_NO_SPACE, KZ_NO_MEMORY; each with a sentence in ERROR. */
+/* MAP_SIZE: bytes of address space and the ledger's largest size; 0 for the default, 1 TiB or as
+ * much of it as the process may have. Errors: KZ_NOT_FOUND, KZ_NEWER (a later format), KZ_MALFORMED
+ * (no ledger), KZ_CORRUPT, KZ_IO, KZ_NO_SPACE, KZ_NO_MEMORY; each with a sentence in ERROR. */
 enum kz_status kz_log_open(const char *directory, enum kz_log_mode mode, uint64_t map_size,
                            struct kz_log **out_log, struct kz_error *error);
 void kz_log_close(struct kz_log *log);

@@ -17,7 +17,10 @@
 /* Keys are integers in the machine's own order, which the format says is little-endian. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a ledger is little-endian");
 
+/* Where a process may not have that much address space (a limit, a sanitizer), the default is
+ * smaller. */
 #define MAP_SIZE_DEFAULT (UINT64_C(1) << 40)
+#define MAP_SIZE_LEAST   (UINT64_C(1) << 30)
 #define FILE_STEP_MIN    (UINT64_C(256) << 10)
 #define FILE_STEP_MAX    (UINT64_C(64) << 20)
 #define FILE_MODE        0600
@@ -284,6 +287,23 @@ void kz_store_close(struct kz_store *store)
     free(store);
 }
 
+/* Opens STORE's environment with a map of MAP_SIZE bytes. Returns: an LMDB code; the environment is
+ * then closed. */
+static int open_with_map(struct kz_store *store, unsigned flags, uint64_t map_size)
+{
+    int code = mdb_env_create(&store->environment);
+    if (code == 0) code = mdb_env_set_maxdbs(store->environment, KZ_TABLE_END);
+    if (code == 0) code = mdb_env_set_mapsize(store->environment, map_size);
+    if (code == 0)
+        code = mdb_env_open(store->environment, store->path, flags | MDB_NOTLS, FILE_MODE);
+    if (code == 0) code = mdb_env_get_fd(store->environment, &store->file);
+    store->map_size = map_size;
+    if (code == 0) return 0;
+    mdb_env_close(store->environment);
+    store->environment = NULL;
+    return code;
+}
+
 static enum kz_status open_environment(const char *path, unsigned flags, uint64_t map_size,
                                        struct kz_store **out_store, struct kz_error *error)
 {
@@ -293,13 +313,11 @@ static enum kz_status open_environment(const char *path, unsigned flags, uint64_
         return KZ_NO_MEMORY;
     }
     memcpy(store->path, path, strlen(path) + 1);
-    store->map_size = map_size == 0 ? MAP_SIZE_DEFAULT : map_size;
 
-    int code = mdb_env_create(&store->environment);
-    if (code == 0) code = mdb_env_set_maxdbs(store->environment, KZ_TABLE_END);
-    if (code == 0) code = mdb_env_set_mapsize(store->environment, store->map_size);
-    if (code == 0) code = mdb_env_open(store->environment, path, flags | MDB_NOTLS, FILE_MODE);
-    if (code == 0) code = mdb_env_get_fd(store->environment, &store->file);
+    int code = open_with_map(store, flags, map_size == 0 ? MAP_SIZE_DEFAULT : map_size);
+    while (code == ENOMEM && map_size == 0 && store->map_size > MAP_SIZE_LEAST) {
+        code = open_with_map(store, flags, store->map_size / 4);
+    }
     if (code != 0) {
         enum kz_status status = fail(store, code, error);
         kz_store_close(store);
