@@ -190,10 +190,9 @@ static const char *check_open(const struct kz_machine *machine)
 
 const char *kz_check(const struct kz_machine *machine)
 {
-    const char *(*const checks[])(const struct kz_machine *) = {check_digest, check_sets,
-                                                                check_positions, check_open};
-    const char *wrong = NULL;
-    for (size_t i = 0; i < sizeof checks / sizeof *checks && wrong == NULL; i++)
-        wrong = checks[i](machine);
+    const char *wrong = check_digest(machine);
+    if (wrong == NULL) wrong = check_sets(machine);
+    if (wrong == NULL) wrong = check_positions(machine);
+    if (wrong == NULL) wrong = check_open(machine);
     return wrong;
 }

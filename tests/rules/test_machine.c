@@ -134,6 +134,9 @@ static void a_node_refuses_what_an_actor_may_not_write(void **state)
     assert_false(kz_machine_forbids(town.machine, &vacancy)); /* `invalid`, and that is appended */
     assert_int_equal(town_apply(&town, vacancy), KZ_RESULT_INVALID);
 
+    vacancy.places.kindergarten = 9;
+    assert_false(kz_machine_forbids(town.machine, &vacancy)); /* unknown, which is told apart */
+
     struct kz_actor_fields found;
     assert_true(kz_machine_actor(town.machine, 1, &found));
     assert_int_equal(found.role, KZ_ADMINISTRATOR);
