@@ -2,6 +2,7 @@
 """kezek-audit's commands, on ledgers made here: test_audit.py KEZEK-AUDIT."""
 
 import fcntl
+import hashlib
 import json
 import pathlib
 import shutil
@@ -11,6 +12,9 @@ import unittest
 
 import audit
 from audit import MEMBERSHIP, TERRITORY, application, lines_of
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "log"))
+import read_ledger  # noqa: E402
 
 CLUSTER = "00112233445566778899aabbccddeeff"
 
@@ -332,6 +336,104 @@ class Damage(audit.Case):
         self.import_text(0, lines_of(MEMBERSHIP, TERRITORY), other)
         shutil.copy(other / "ledger" / "data.mdb", self.file)
         self.assertEqual(self.expect(0, "verify", "--data", self.data).out, "2 entries verified\n")
+
+
+class Digests(audit.Case):
+    """`digest` entries are what the rules give, or are named."""
+
+    def setUp(self):
+        super().setUp()
+        publish = {"type": "publish", "territory": 1, "date": "2026-10-25", "result": "not_due"}
+        time = TERRITORY["time"] + 100
+        self.entries = [MEMBERSHIP, TERRITORY, application(3, 3), application(4, 3, result="duplicate"),
+                        publish | {"index": 5, "time": time}, publish | {"index": 6, "time": time}]
+        self.import_text(0, lines_of(*self.entries), self.place / "plain")
+
+    def digest(self, index, at, results, **changes):
+        state = self.expect(0, "digest", "--data", self.place / "plain", "--at", at).out.strip()
+        return {"index": index, "time": TERRITORY["time"] + 100, "type": "digest", "at": at, "version": 1,
+                "state": state, "results": hashlib.sha256(bytes(results)).hexdigest()} | changes
+
+    def verify(self, code, *digests):
+        data = self.place / f"case-{len(list(self.place.iterdir()))}"
+        self.import_text(0, lines_of(*self.entries, *digests), data)
+        return self.expect(code, "verify", "--data", data)
+
+    def test_right_ones_are_verified(self):
+        self.verify(0, self.digest(7, 5, [0, 0, 0, 9, 14]))
+        self.verify(0, self.digest(7, 5, [0, 0, 0, 9, 14]), self.digest(8, 6, [14]))
+        self.verify(0, self.digest(7, 6, [0, 0, 0, 9, 14, 14]))
+
+    def test_wrong_ones_are_named(self):
+        right = [0, 0, 0, 9, 14]
+        cases = {
+            "state": [self.digest(7, 5, right, state="00" * 16)],
+            "results": [self.digest(7, 5, [0, 0, 0, 0, 14])],
+            "an index that has none": [self.digest(7, 4, right[:4])],
+            "the same index again": [self.digest(7, 5, right), self.digest(8, 5, [])],
+            "an index before the last one": [self.digest(7, 6, right + [14]), self.digest(8, 5, right)],
+            "results from the start": [self.digest(7, 5, right), self.digest(8, 6, right + [14])],
+        }
+        for name, digests in cases.items():
+            with self.subTest(name):
+                bad = digests[-1]["index"]
+                self.assertIn(f"entry {bad} is bad", self.verify(7, *digests).error)
+
+    def test_rules_of_a_later_version_are_told(self):
+        self.assertIn("rules 2", self.verify(1, self.digest(7, 5, [0, 0, 0, 9, 14], version=2)).error)
+
+
+@unittest.skipIf(read_ledger.XXHASH is None, "libxxhash is not installed")
+class Forgery(audit.Case):
+    """Bytes that are wrong under right checksums: what verification finds beyond accidents."""
+
+    def setUp(self):
+        super().setUp()
+        entries = [MEMBERSHIP, TERRITORY] + [application(i, i, term=1 + i // 20) for i in range(3, 41)]
+        self.import_text(0, lines_of(*entries))
+        self.file = self.data / "ledger" / "data.mdb"
+        self.assertEqual(self.expect(0, "verify", "--data", self.data).out, "40 entries verified\n")
+
+    def forge(self, table, key, value):
+        """Writes VALUE in the place of the value of KEY, which has the same size."""
+        rows = dict(read_ledger.File(self.file).table(table))
+        self.assertEqual(len(rows[key]), len(value))
+        content = self.file.read_bytes()
+        self.assertEqual(content.count(rows[key]), 1, "the value is found once")
+        self.file.write_bytes(content.replace(rows[key], value))
+
+    def rows(self, table):
+        return dict(read_ledger.File(self.file).table(table))
+
+    def seal(self, data, seed):
+        return data + struct.pack("<Q", read_ledger.sum_of(data, seed))
+
+    def test_another_record_is_found_by_its_leaf(self):
+        row = self.rows("entries")[30]
+        record = row[8:-1] + bytes([row[-1] ^ 1])
+        seed = read_ledger.sum_of(struct.pack("<QQ", 30, 2))
+        self.forge("entries", 30, struct.pack("<Q", read_ledger.sum_of(record, seed)) + record)
+        self.assertIn("entry 30 is damaged: its leaf hash", self.expect(7, "verify", "--data", self.data).error)
+
+    def test_another_result_is_found_by_the_rules(self):
+        block = self.rows("results")[1]
+        data = bytearray(block[:-8])
+        data[24] = 9
+        self.forge("results", 1, self.seal(bytes(data), 1))
+        for command in ("verify", "digest", "positions"):
+            error = self.expect(7, command, "--data", self.data).error
+            self.assertIn("entry 25 is bad: its result is duplicate, and the rules give ok", error)
+
+    def test_another_run_of_terms_is_found(self):
+        self.forge("runs", 20, self.seal(struct.pack("<Q", 2 + 7), 20))
+        self.assertNotEqual(self.run_audit("verify", "--data", self.data).code, 0)
+
+    def test_a_term_in_a_leaf_is_found(self):
+        block = self.rows("leaves")[1]
+        leaves = bytearray(block[:-8])
+        leaves[18 * 44:18 * 44 + 8] = struct.pack("<Q", 2)  # entry 19, of term 1
+        self.forge("leaves", 1, self.seal(bytes(leaves), 1))
+        self.assertIn("entry 19 ", self.expect(7, "verify", "--data", self.data).error)
 
 
 if __name__ == "__main__":
