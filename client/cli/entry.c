@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that append one entry. Options are the entry's fields; words without a name fill the
- * fields in the order of RULES.md's braces. */
+/* The commands that append one entry. */
 #include "client/cli/cli.h"
-
-#include "statemachine/record/schema.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -11,137 +8,190 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define TIMEOUT_MS  10000
 #define SECRET_SIZE 16
+#define VALUE_SIZE  1200
 
-struct receipt {
-    bool made; /* we made the secret, and show it once */
+/* An entry under construction. */
+struct filling {
+    const struct cli *cli;
+    const struct subcommand *self;
+    struct kezek_connection *connection;
+    struct kezek_command *command;
+    bool has_territory; /* the territory as it is now was asked for */
+    struct kezek_territory territory;
+    bool made_secret;
     uint8_t secret[SECRET_SIZE];
 };
 
-static bool set(struct kezek_command *command, const char *name, const char *value)
+static int set(struct filling *filling, const char *name, const char *value)
 {
     struct kezek_error error;
-    if (kezek_command_set(command, name, value, &error) == KEZEK_OK) return true;
-    (void)kz_cli_fail(EXIT_USAGE, "%s", error.text);
-    return false;
-}
-
-static void write_hex(const uint8_t *bytes, size_t size, char *out)
-{
-    for (size_t i = 0; i < size; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    if (kezek_command_set(filling->command, name, value, &error) == KEZEK_OK) return EXIT_OK;
+    return kz_cli_fail(EXIT_USAGE, "%s", error.text);
 }
 
 /* Makes the family's secret; its SHA-256 goes into the ledger (DESIGN: Privacy). */
-static bool make_secret(struct kezek_command *command, struct receipt *receipt)
+static int make_secret(struct filling *filling)
 {
     uint8_t hash[32];
     char hex[2 * sizeof hash + 1];
 
-    if (getrandom(receipt->secret, SECRET_SIZE, 0) != SECRET_SIZE ||
-        EVP_Digest(receipt->secret, SECRET_SIZE, hash, NULL, EVP_sha256(), NULL) != 1) {
-        (void)kz_cli_fail(EXIT_REFUSED,
-                          "no random numbers from the system for the receipt's secret");
-        return false;
+    if (getrandom(filling->secret, SECRET_SIZE, 0) != SECRET_SIZE ||
+        EVP_Digest(filling->secret, SECRET_SIZE, hash, NULL, EVP_sha256(), NULL) != 1) {
+        return kz_cli_fail(EXIT_REFUSED, "the system gives no random numbers for the secret");
     }
-    receipt->made = true;
-    write_hex(hash, sizeof hash, hex);
-    return set(command, "secret_hash", hex);
+    filling->made_secret = true;
+    kz_cli_write_hex(hash, sizeof hash, hex);
+    return set(filling, "secret_hash", hex);
+}
+
+/* Takes what was not given from the territory as it is. A territory that is not there yet has
+ * nothing to give: then the library names what is missing. */
+static int set_present(struct filling *filling, const char *field)
+{
+    char value[VALUE_SIZE];
+    uint64_t number = 0;
+    struct kezek_error error;
+
+    if (kz_cli_value(filling->cli, "territory") == NULL || strcmp(field, "territory") == 0) {
+        return EXIT_OK;
+    }
+    if (!filling->has_territory) {
+        if (!kz_cli_number_value(filling->cli, "territory", 1, UINT32_MAX, &number)) {
+            return EXIT_USAGE;
+        }
+        enum kezek_code code = kz_cli_ask_territory(filling->connection, filling->cli,
+                                                    (uint32_t)number, &filling->territory, &error);
+        if (code == KEZEK_NOT_FOUND && strcmp(filling->self->entry_type, "territory") == 0) {
+            return EXIT_OK;
+        }
+        if (code == KEZEK_NOT_FOUND) {
+            return kz_cli_fail(EXIT_NOT_FOUND, "unknown_territory: %s",
+                               kz_cli_explain("unknown_territory"));
+        }
+        if (code != KEZEK_OK) return kz_cli_fail(kz_cli_exit_code(code, NULL), "%s", error.text);
+        filling->has_territory = true;
+    }
+    if (!kz_cli_territory_value(&filling->territory, field, value, sizeof value)) return EXIT_OK;
+    return set(filling, field, value);
 }
 
 /* Fills what a person at a desk need not type. */
-static bool set_default(struct kezek_command *command, const struct kz_field *field,
-                        struct receipt *receipt)
+static int set_default(struct filling *filling, const struct kz_field *field)
 {
-    static const char zero_id[] = "00000000000000000000000000000000";
+    static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    const char *type = filling->self->entry_type;
 
-    if (strcmp(field->name, "evidence") == 0) return set(command, field->name, zero_id);
-    if (strcmp(field->name, "secret_hash") == 0) return make_secret(command, receipt);
-    if (strcmp(field->name, "register_closed") == 0) return set(command, field->name, "false");
-    return true; /* missing: the library names it */
+    if (strcmp(type, "policy") == 0 || strcmp(type, "territory") == 0) {
+        return set_present(filling, field->name);
+    }
+    if (strcmp(field->name, "evidence") == 0) return set(filling, field->name, zeros + 32);
+    if (strcmp(field->name, "key_hash") == 0) return set(filling, field->name, zeros);
+    if (strcmp(field->name, "secret_hash") == 0) return make_secret(filling);
+    if (strcmp(type, "actor") == 0 && strcmp(field->name, "kindergarten") == 0) {
+        return set(filling, field->name, "0");
+    }
+    return EXIT_OK; /* missing: the library names it */
 }
 
-static bool fill(const struct cli *cli, const struct subcommand *self,
-                 struct kezek_command *command, struct receipt *receipt)
+static int fill(struct filling *filling)
 {
-    uint8_t type = 0;
-    (void)kz_word_find(&kz_entry_type_words, self->entry_type, strlen(self->entry_type), &type);
-    const struct kz_schema *schema = kz_schema_of(type);
-    int next_argument = 0;
+    const struct kz_schema *schema = kz_cli_schema(filling->self);
 
     for (unsigned i = 0; i < schema->count; i++) {
         const struct kz_field *field = &schema->fields[i];
-        const char *value = kz_cli_field(cli, field->name);
-        if (value == NULL && next_argument < cli->argument_count) {
-            value = cli->arguments[next_argument++];
-        }
-        bool filled =
-            value != NULL ? set(command, field->name, value) : set_default(command, field, receipt);
-        if (!filled) return false;
+        const char *value = kz_cli_value(filling->cli, field->name);
+        int code = value != NULL ? set(filling, field->name, value) : set_default(filling, field);
+        if (code != EXIT_OK) return code;
     }
-    if (next_argument < cli->argument_count) {
-        (void)kz_cli_fail(EXIT_USAGE, "\"%s\" is one word too many; usage: kezek %s %s",
-                          cli->arguments[next_argument], self->name, self->usage);
-        return false;
-    }
-    return true;
+    return EXIT_OK;
 }
 
-static void print_outcome(const struct cli *cli, const struct kezek_command *command,
-                          const struct kezek_outcome *outcome, const struct receipt *receipt)
-{
-    char line[8192];
-    char secret[2 * SECRET_SIZE + 1] = "";
+/* ---- What became of it ---- */
 
-    if (cli->format == FORMAT_JSON || cli->format == FORMAT_JSONL) {
-        if (kezek_command_line(command, outcome, line, sizeof line) > 0) (void)puts(line);
-    } else if (outcome->index > 0) {
-        (void)printf("%s %" PRIu64 "%s\n", outcome->result, outcome->index,
-                     outcome->repeated ? " repeated" : "");
+static void print_receipt(const struct filling *filling, const struct kezek_outcome *outcome)
+{
+    char secret[2 * SECRET_SIZE + 1];
+    kz_cli_write_hex(filling->secret, SECRET_SIZE, secret);
+
+    if (outcome->code == KEZEK_OK) {
+        (void)fprintf(stderr,
+                      "receipt: application %" PRIu64 ", secret %s (keep it: it is shown once)\n",
+                      outcome->index, secret);
     } else {
-        (void)printf("%s\n", outcome->result);
+        (void)fprintf(stderr, "if it was appended, its secret is %s\n", secret);
     }
-    if (!receipt->made || outcome->code != KEZEK_OK || outcome->repeated) return;
-    write_hex(receipt->secret, SECRET_SIZE, secret);
-    (void)fprintf(stderr,
-                  "receipt: application %" PRIu64 ", secret %s (keep it: it is shown once)\n",
-                  outcome->index, secret);
 }
 
-static int submit(const struct cli *cli, const struct kezek_command *command,
-                  const struct receipt *receipt)
+static void print_line(const struct filling *filling, const struct kezek_outcome *outcome)
 {
-    struct kezek_outcome outcome;
-    struct kezek_connection *connection = kz_cli_connect(cli);
-    if (connection == NULL) return EXIT_USAGE;
+    char line[ENTRY_LINE_SIZE];
 
-    (void)kezek_submit(connection, command, &outcome);
-    kezek_disconnect(connection);
-    if (outcome.result != NULL) {
-        print_outcome(cli, command, &outcome, receipt);
-    } else if (outcome.code == KEZEK_UNKNOWN) {
-        char hex[33];
-        write_hex(outcome.request, sizeof outcome.request, hex);
-        (void)kz_cli_fail(
-            EXIT_UNAVAILABLE,
-            "it is not known whether this was appended (%s); ask with: kezek request %s",
-            outcome.text, hex);
-    } else {
-        (void)kz_cli_fail(EXIT_REFUSED, "%s", outcome.text);
+    /* The ledger's own line has the term too, and the time of a repeated one. */
+    if (outcome->index > 0 && kz_cli_fetch_line(filling->connection, outcome->index, line)) {
+        (void)puts(line);
+    } else if (kezek_command_line(filling->command, outcome, line, sizeof line) > 0) {
+        (void)puts(line);
     }
-    return kz_cli_exit_code(outcome.code, outcome.result);
+}
+
+static void print_outcome(const struct filling *filling, const struct kezek_outcome *outcome)
+{
+    if (kz_cli_is_json(filling->cli)) {
+        print_line(filling, outcome);
+        return;
+    }
+    (void)fputs(outcome->result, stdout);
+    if (outcome->index > 0) (void)printf(" %" PRIu64, outcome->index);
+    (void)puts(outcome->repeated ? " repeated" : "");
+    if (outcome->code != KEZEK_OK) {
+        (void)kz_cli_fail(EXIT_REFUSED, "%s: %s", outcome->result, kz_cli_explain(outcome->result));
+    }
+}
+
+static int tell(const struct filling *filling, const struct kezek_outcome *outcome)
+{
+    int code = kz_cli_exit_code(outcome->code, outcome->result);
+    char request[33];
+
+    if (outcome->result != NULL) {
+        print_outcome(filling, outcome);
+        if (outcome->code == KEZEK_OK && filling->made_secret) print_receipt(filling, outcome);
+        return code;
+    }
+    if (outcome->code != KEZEK_UNKNOWN) return kz_cli_fail(code, "%s", outcome->text);
+
+    kz_cli_write_hex(outcome->request, sizeof outcome->request, request);
+    (void)kz_cli_fail(code, "it is not known whether this was appended (%s); ask: kezek request %s",
+                      outcome->text, request);
+    if (filling->made_secret) print_receipt(filling, outcome);
+    return code;
 }
 
 int kz_cli_entry(const struct cli *cli, const struct subcommand *self)
 {
+    struct kezek_outcome outcome;
     struct kezek_error error;
-    struct receipt receipt = {.made = false};
-    struct kezek_command *command = kezek_command_create(self->entry_type, &error);
-    if (command == NULL) return kz_cli_fail(EXIT_REFUSED, "%s", error.text);
-
-    kezek_command_set_actor(command, cli->actor);
-    if (cli->has_request) kezek_command_set_request(command, cli->request);
-    int code = fill(cli, self, command, &receipt) ? submit(cli, command, &receipt) : EXIT_USAGE;
-    kezek_command_destroy(command);
+    struct filling filling = {
+        .cli = cli,
+        .self = self,
+        .connection = kz_cli_connect(cli, false, TIMEOUT_MS),
+    };
+    if (filling.connection == NULL) return EXIT_USAGE;
+    filling.command = kezek_command_create(self->entry_type, &error);
+    if (filling.command == NULL) {
+        kezek_disconnect(filling.connection);
+        return kz_cli_fail(EXIT_REFUSED, "%s", error.text);
+    }
+    kezek_command_set_actor(filling.command, cli->actor);
+    if (cli->has_request) kezek_command_set_request(filling.command, cli->request);
+    int code = fill(&filling);
+    if (code == EXIT_OK) {
+        (void)kezek_submit(filling.connection, filling.command, &outcome);
+        code = tell(&filling, &outcome);
+    }
+    kezek_command_destroy(filling.command);
+    kezek_disconnect(filling.connection);
     return code;
 }

@@ -1,213 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load: appends the commands of a file of JSON lines, many in flight, in order. Lines that carry
- * request ids may be loaded again: what is in the ledger already comes back as repeated. */
-#include "client/cli/cli.h"
+/* load: appends the commands of a file of JSON lines, many in flight, in the file's order. Lines
+ * that carry request ids may be loaded again: what is in the ledger already comes back as repeated.
+ * It stops at the first line that is no command, and when the cluster does not answer; lines that
+ * the rules refuse are told and passed over. */
+#include "client/cli/load.h"
 
+#include "client/cli/input.h"
 #include "client/lines/lines.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IN_FLIGHT_MAX 8192
+/* Under what a node takes from one connection, so that it is never too busy for a part of a frame:
+ * then the ledger's order is the file's. */
+#define IN_FLIGHT_MAX 4096
+#define TIMEOUT_MS    120000 /* longer than an actor's budget of refusals is spent for */
+#define TURN_MS       20
 #define PROGRESS_MS   200
-
-struct load {
-    const struct cli *cli;
-    const char *path;
-    struct kezek_connection *connection;
-    uint64_t counts[KZ_RESULT_END];
-    uint64_t repeated;
-    uint64_t failed; /* without a result */
-    int worst;       /* exit code */
-    uint64_t answered;
-    uint64_t lines;
-    uint64_t bytes;
-    uint64_t bytes_in_all; /* 0: not known */
-    uint64_t shown_ms;
-    bool progress;
-};
-
-/* One line under way. */
-struct loaded_line {
-    struct load *load;
-    uint64_t number;
-    size_t size;
-    uint8_t record[];
-};
-
-static void print_answer(const struct loaded_line *loaded, const struct kezek_outcome *outcome)
-{
-    char line[KZ_LINE_SIZE_MAX];
-    struct kz_entry entry;
-    uint8_t result = KZ_RESULT_OK;
-
-    if (kz_record_decode(loaded->record, loaded->size, &entry) != KZ_OK) return;
-    (void)kz_word_find(&kz_result_words, outcome->result, strlen(outcome->result), &result);
-    memcpy(entry.request, outcome->request, sizeof entry.request);
-    entry.time = outcome->time;
-    (void)kz_line_format(outcome->index, 0, &entry, result, line);
-    (void)puts(line);
-}
-
-static void note_result(struct load *load, const struct kezek_outcome *outcome)
-{
-    uint8_t result = KZ_RESULT_OK;
-    (void)kz_word_find(&kz_result_words, outcome->result, strlen(outcome->result), &result);
-    load->counts[result]++;
-    load->repeated += outcome->repeated;
-}
 
 static void on_outcome(void *data, const struct kezek_outcome *outcome)
 {
-    struct loaded_line *loaded = data;
-    struct load *load = loaded->load;
-    int code = kz_cli_exit_code(outcome->code, outcome->result);
-
-    load->answered++;
-    if (load->worst == EXIT_OK) load->worst = code;
-    if (outcome->result != NULL) {
-        note_result(load, outcome);
-        if (load->cli->format == FORMAT_JSONL || load->cli->format == FORMAT_JSON) {
-            print_answer(loaded, outcome);
-        }
-    } else {
-        load->failed++;
-    }
-    if (code != EXIT_OK && load->cli->format != FORMAT_JSONL) {
-        (void)fprintf(stderr, "%s:%" PRIu64 ": %s\n", load->path, loaded->number,
-                      outcome->result != NULL ? outcome->result : outcome->text);
-    }
-    free(loaded);
+    struct loaded_line *line = data;
+    kz_load_report_outcome(line, outcome);
+    free(line);
 }
 
-static void show_progress(struct load *load, bool last)
+/* Reads a line's record into OUT. Returns: its size, 0 after it has said what is wrong. */
+static size_t read_record(struct load *load, const char *text, size_t size,
+                          uint8_t out[static KZ_RECORD_SIZE_MAX])
 {
-    uint64_t now = kezek_now_ms();
-    if (!load->progress || (!last && now < load->shown_ms + PROGRESS_MS)) return;
-
-    load->shown_ms = now;
-    unsigned percent =
-        load->bytes_in_all == 0 ? 100 : (unsigned)(100 * load->bytes / load->bytes_in_all);
-    char bar[41];
-    for (unsigned i = 0; i < 40; i++)
-        bar[i] = i < percent * 40 / 100 ? '#' : '.';
-    bar[40] = '\0';
-    (void)fprintf(stderr, "\r[%s] %3u %% %" PRIu64 " answered%s", bar, percent, load->answered,
-                  last ? "\n" : "");
-}
-
-/* Reads one line and sends it. Returns: false after it has said what is wrong. */
-static bool send_line(struct load *load, const char *text, size_t size)
-{
-    struct kz_line line;
+    static struct kz_line line;
     struct kz_error why;
-    struct kezek_error error;
-    uint8_t record[KZ_RECORD_SIZE_MAX];
+    char sentence[128];
 
     if (kz_line_parse(text, size, KZ_LINE_COMMAND, &line, &why) != KZ_OK) {
-        (void)kz_cli_fail(EXIT_USAGE, "%s:%" PRIu64 ": %s", load->path, load->lines, why.text);
-        return false;
+        kz_load_report_malformed(load, why.text);
+        return 0;
     }
     if (kz_type_is_clock(line.entry.type) || kz_type_is_cluster(line.entry.type)) {
-        (void)kz_cli_fail(EXIT_USAGE, "%s:%" PRIu64 ": a \"%s\" is written by the cluster alone",
-                          load->path, load->lines, kz_word(&kz_entry_type_words, line.entry.type));
-        return false;
+        (void)snprintf(sentence, sizeof sentence, "a \"%s\" is written by the cluster alone",
+                       kz_word(&kz_entry_type_words, line.entry.type));
+        kz_load_report_malformed(load, sentence);
+        return 0;
     }
     line.entry.time = 0;
     if (load->cli->actor != 0) line.entry.actor = load->cli->actor;
-    struct kezek_client *client = kezek_connection_client(load->connection);
-    if (!kz_has_request(line.entry.request)) kezek_client_draw_request(client, line.entry.request);
-
-    size_t record_size = kz_record_encode(&line.entry, record, sizeof record);
-    struct loaded_line *loaded = malloc(sizeof *loaded + record_size);
-    if (loaded == NULL) {
-        (void)kz_cli_fail(EXIT_REFUSED, "out of memory");
-        return false;
+    if (!kz_has_request(line.entry.request)) {
+        kezek_client_draw_request(kezek_connection_client(load->connection), line.entry.request);
     }
-    *loaded = (struct loaded_line){load, load->lines, record_size};
-    memcpy(loaded->record, record, record_size);
-    if (kezek_client_submit_record(client, kezek_now_ms(), record, record_size, on_outcome, loaded,
-                                   &error) != KEZEK_OK) {
-        (void)kz_cli_fail(EXIT_REFUSED, "%s:%" PRIu64 ": %s", load->path, load->lines, error.text);
-        free(loaded);
+    return kz_record_encode(&line.entry, out, KZ_RECORD_SIZE_MAX);
+}
+
+/* Reads one line and sends it. Returns: false after it has said what is wrong. */
+static bool send_line(struct load *load, const char *text, size_t text_size)
+{
+    uint8_t record[KZ_RECORD_SIZE_MAX];
+    struct kezek_error error = {.text = "out of memory"};
+
+    size_t size = read_record(load, text, text_size, record);
+    if (size == 0) return false;
+    struct loaded_line *line = malloc(sizeof *line + size);
+    if (line != NULL) {
+        *line = (struct loaded_line){load, load->lines, size};
+        memcpy(line->record, record, size);
+    }
+    if (line == NULL ||
+        kezek_client_submit_record(kezek_connection_client(load->connection), kezek_now_ms(),
+                                   record, size, on_outcome, line, &error) != KEZEK_OK) {
+        kz_load_report_malformed(load, error.text);
+        free(line);
         return false;
     }
     return true;
 }
 
-static bool is_blank(const char *text, ssize_t size)
+/* Lets the cluster catch up when much is in flight. */
+static void keep_pace(struct load *load)
 {
-    return (size_t)size == strspn(text, " \t\r\n");
+    struct kezek_client *client = kezek_connection_client(load->connection);
+
+    if (kezek_client_waiting(client) >= IN_FLIGHT_MAX) {
+        (void)kezek_connection_run(load->connection, IN_FLIGHT_MAX / 2, 0);
+    }
+    kz_load_report_progress(load, false);
 }
 
-/* Sends all lines of FILE. Returns: false after the first that is no command. */
-static bool send_all(struct load *load, FILE *file)
+static bool is_blank(const char *text, size_t size)
 {
-    char *text = NULL;
-    size_t capacity = 0;
-    ssize_t size;
-    bool good = true;
+    for (size_t i = 0; i < size; i++) {
+        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0') return false;
+    }
+    return true;
+}
 
-    while (good && (size = getline(&text, &capacity, file)) >= 0) {
-        load->lines++;
-        load->bytes += (uint64_t)size;
-        if (is_blank(text, size)) continue;
-        good = send_line(load, text, (size_t)size);
-        if (kezek_client_waiting(kezek_connection_client(load->connection)) >= IN_FLIGHT_MAX) {
-            (void)kezek_connection_run(load->connection, IN_FLIGHT_MAX / 2, 0);
+/* Waits for more of a pipe; what was asked meanwhile is sent and answered. */
+static void wait_for_input(struct load *load, const struct input *input)
+{
+    while (!kz_input_ready(input, 0)) {
+        bool busy = kezek_client_waiting(kezek_connection_client(load->connection)) > 0;
+        if (!busy && kz_input_ready(input, TURN_MS)) return;
+        kezek_connection_turn(load->connection, busy ? TURN_MS : 0);
+        kz_load_report_progress(load, false);
+    }
+}
+
+static void send_all(struct load *load, struct input *input)
+{
+    const char *text;
+    size_t size;
+
+    while (!load->malformed && load->unanswered == 0) {
+        if (kz_input_take(input, &text, &size)) {
+            load->lines++;
+            load->bytes += size;
+            if (is_blank(text, size)) continue;
+            (void)send_line(load, text, size);
+            keep_pace(load);
+        } else if (!input->ended) {
+            wait_for_input(load, input);
+            kz_input_read(input);
+        } else {
+            break;
         }
-        show_progress(load, false);
     }
-    if (ferror(file) != 0) {
-        (void)kz_cli_fail(EXIT_REFUSED, "%s: can not be read", load->path);
-        good = false;
-    }
-    free(text);
-    (void)kezek_connection_run(load->connection, 0, 0);
-    show_progress(load, true);
-    return good;
+    if (input->error != 0) kz_load_report_malformed(load, strerror(input->error));
+    while (kezek_connection_run(load->connection, 0, PROGRESS_MS) > 0)
+        kz_load_report_progress(load, false);
+    kz_load_report_progress(load, true);
 }
 
-static void print_summary(const struct load *load)
+static int exit_code_of(const struct load *load)
 {
-    FILE *out =
-        load->cli->format == FORMAT_JSONL || load->cli->format == FORMAT_JSON ? stderr : stdout;
-
-    (void)fprintf(out, "%s: %" PRIu64 " commands", load->path, load->answered);
-    for (unsigned result = 0; result < KZ_RESULT_END; result++) {
-        if (load->counts[result] == 0) continue;
-        (void)fprintf(out, ", %" PRIu64 " %s", load->counts[result],
-                      kz_word(&kz_result_words, result));
-    }
-    if (load->repeated > 0) (void)fprintf(out, " (%" PRIu64 " were there already)", load->repeated);
-    if (load->failed > 0) (void)fprintf(out, ", %" PRIu64 " without an answer", load->failed);
-    (void)fputc('\n', out);
+    if (load->unanswered > 0) return EXIT_UNAVAILABLE;
+    return load->malformed || load->refused > 0 ? EXIT_REFUSED : EXIT_OK;
 }
 
 int kz_cli_load(const struct cli *cli, const struct subcommand *self)
 {
     struct stat status;
-    struct load load = {.cli = cli, .progress = isatty(STDERR_FILENO) != 0};
-    if (cli->argument_count != 1) {
+    struct load load = {
+        .cli = cli,
+        .path = kz_cli_value(cli, "file"),
+        .progress = isatty(STDERR_FILENO) != 0,
+        .begun_ms = kezek_now_ms(),
+    };
+    if (load.path == NULL) {
         return kz_cli_fail(EXIT_USAGE, "usage: kezek %s %s", self->name, self->usage);
     }
-    load.path = cli->arguments[0];
-    FILE *file = strcmp(load.path, "-") == 0 ? stdin : fopen(load.path, "r");
-    if (file == NULL) {
-        return kz_cli_fail(EXIT_USAGE, "%s: can not be opened; is it there, and readable?",
-                           load.path);
-    }
-    if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode)) {
+    bool is_stdin = strcmp(load.path, "-") == 0;
+    static struct input input;
+    input.file = is_stdin ? STDIN_FILENO : open(load.path, O_RDONLY | O_CLOEXEC);
+    if (input.file < 0) return kz_cli_fail(EXIT_USAGE, "%s: %s", load.path, strerror(errno));
+
+    if (is_stdin) load.path = "<stdin>";
+    if (fstat(input.file, &status) == 0 && S_ISREG(status.st_mode)) {
         load.bytes_in_all = (uint64_t)status.st_size;
     }
-    load.connection = kz_cli_connect(cli);
-    bool good = load.connection != NULL && send_all(&load, file);
-    if (load.connection != NULL) print_summary(&load);
-    kezek_disconnect(load.connection);
-    if (file != stdin) (void)fclose(file);
-    return !good ? EXIT_USAGE : load.worst;
+    load.connection = kz_cli_connect(cli, false, TIMEOUT_MS);
+    if (load.connection != NULL) {
+        send_all(&load, &input);
+        kz_load_report_summary(&load);
+        kezek_disconnect(load.connection);
+    }
+    (void)close(input.file);
+    return load.connection == NULL ? EXIT_USAGE : exit_code_of(&load);
 }

@@ -4,86 +4,79 @@
 #include "client/cli/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct subcommand kz_subcommands[] = {
-    {"territory set", "TERRITORY --name NAME --utc-offset-minutes N", "make or change a territory",
-     kz_cli_entry, "territory"},
-    {"policy set", "TERRITORY --evening 18:00 --morning 07:00 …", "set a territory's policy",
-     kz_cli_entry, "policy"},
+    {"territory set", "TERRITORY --name NAME --utc-offset-minutes N",
+     "make a territory, rename it, change its offset", kz_cli_entry, "territory", NULL,
+     "territory"},
+    {"territory show", "TERRITORY", "a territory and its policy", kz_cli_territory_show,
+     "territory", NULL, NULL},
+    {"policy set", "TERRITORY [--evening 18:00] [--morning 07:00] …",
+     "change a territory's policy; what is not given stays as it is", kz_cli_entry, "territory",
+     NULL, "policy"},
     {"calendar set", "DATE --working true|false", "say whether a date is a working day",
-     kz_cli_entry, "calendar"},
+     kz_cli_entry, "date", NULL, "calendar"},
     {"kindergarten set", "KINDERGARTEN --territory N --name NAME --open true|false",
-     "make, rename, close or reopen a kindergarten", kz_cli_entry, "kindergarten"},
-    {"actor set", "NUMBER --role ROLE --territory N --kindergarten N --key-hash HEX",
-     "say who may write", kz_cli_entry, "actor"},
+     "make, rename, close or reopen a kindergarten", kz_cli_entry, "kindergarten", NULL,
+     "kindergarten"},
+    {"actor set", "NUMBER --role ROLE --territory N [--kindergarten N] [--key-hash HEX]",
+     "say who may write", kz_cli_entry, "number", NULL, "actor"},
     {"apply", "--territory N --birth-year Y --kind KIND --category CATEGORY --child HEX",
-     "put a child into a queue; prints the receipt", kz_cli_entry, "application"},
-    {"show", "APPLICATION", "an application and its position", kz_cli_show, NULL},
-    {"position", "APPLICATION…", "positions alone", kz_cli_position, NULL},
-    {"queue", "TERRITORY YEAR KIND [FIRST [COUNT]]", "a queue in the order of calling",
-     kz_cli_queue, NULL},
-    {"reclassify", "APPLICATION CATEGORY [--evidence HEX]", "change an application's category",
-     kz_cli_entry, "reclassify"},
-    {"correct", "APPLICATION --birth-year Y --kind KIND", "correct a mistake at the desk",
-     kz_cli_entry, "correct"},
-    {"withdraw", "APPLICATION", "end an application", kz_cli_entry, "withdraw"},
-    {"reinstate", "APPLICATION", "undo an end that was a mistake", kz_cli_entry, "reinstate"},
-    {"ready", "APPLICATION", "a resting family waits again", kz_cli_entry, "ready"},
-    {"vacancy", "KINDERGARTEN --birth-year Y --kind KIND --places N", "report free places",
-     kz_cli_entry, "vacancy"},
-    {"retract", "KINDERGARTEN --birth-year Y --kind KIND --places N", "take free places back",
-     kz_cli_entry, "retract"},
-    {"bulletins", "TERRITORY", "published places and calls due", kz_cli_bulletins, NULL},
-    {"claim", "APPLICATION KINDERGARTEN", "take a place", kz_cli_entry, "claim"},
-    {"decline", "APPLICATION", "give a referral back", kz_cli_entry, "decline"},
-    {"enrol", "APPLICATION", "enrol a referred child", kz_cli_entry, "enrol"},
-    {"request", "HEX", "what became of a request id", kz_cli_request, NULL},
-    {"watch", "[--from INDEX]", "every entry as it is applied", kz_cli_watch, NULL},
-    {"load", "FILE.jsonl", "append the commands of a file (- for standard input)", kz_cli_load,
+     "put a child into a queue; prints the receipt", kz_cli_entry, NULL, NULL, "application"},
+    {"show", "APPLICATION", "an application and its position", kz_cli_show, "application", NULL,
      NULL},
-    {"endpoint health", "", "whether each endpoint serves", kz_cli_endpoint_health, NULL},
+    {"position", "APPLICATION…", "positions alone", kz_cli_position, "application …", NULL, NULL},
+    {"queue", "TERRITORY YEAR KIND [FIRST [COUNT]]", "a queue in the order of calling",
+     kz_cli_queue, "territory birth_year kind first count", NULL, NULL},
+    {"reclassify", "APPLICATION CATEGORY [--evidence HEX]", "change an application's category",
+     kz_cli_entry, "application category", NULL, "reclassify"},
+    {"correct", "APPLICATION YEAR KIND", "correct a mistake at the desk", kz_cli_entry,
+     "application birth_year kind", NULL, "correct"},
+    {"withdraw", "APPLICATION", "end an application", kz_cli_entry, "application", NULL,
+     "withdraw"},
+    {"reinstate", "APPLICATION", "undo an end that was a mistake", kz_cli_entry, "application",
+     NULL, "reinstate"},
+    {"ready", "APPLICATION", "a resting family waits again", kz_cli_entry, "application", NULL,
+     "ready"},
+    {"vacancy", "KINDERGARTEN YEAR KIND PLACES", "report free places", kz_cli_entry,
+     "kindergarten birth_year kind places", NULL, "vacancy"},
+    {"retract", "KINDERGARTEN YEAR KIND PLACES", "take free places back", kz_cli_entry,
+     "kindergarten birth_year kind places", NULL, "retract"},
+    {"bulletins", "TERRITORY", "published places, and calls that are due", kz_cli_bulletins,
+     "territory", NULL, NULL},
+    {"places", "TERRITORY", "free places by kindergarten", kz_cli_places, "territory", NULL, NULL},
+    {"claim", "APPLICATION KINDERGARTEN", "take a place", kz_cli_entry, "application kindergarten",
+     NULL, "claim"},
+    {"decline", "APPLICATION", "give a referral back", kz_cli_entry, "application", NULL,
+     "decline"},
+    {"enrol", "APPLICATION", "enrol a referred child", kz_cli_entry, "application", NULL, "enrol"},
+    {"request", "HEX", "what became of a request id", kz_cli_request, "id", NULL, NULL},
+    {"watch", "[--from INDEX] [--to INDEX]",
+     "every entry as a line of JSON as it is applied; new ones unless --from is given",
+     kz_cli_watch, NULL, "from to", NULL},
+    {"load", "FILE.jsonl", "append the commands of a file (- for standard input)", kz_cli_load,
+     "file", NULL, NULL},
+    {"endpoint health", "", "whether each endpoint serves", kz_cli_endpoint_health, NULL, NULL,
+     NULL},
     {"endpoint status", "", "each endpoint's node: role, term, indexes, digest",
-     kz_cli_endpoint_status, NULL},
+     kz_cli_endpoint_status, NULL, NULL, NULL},
 };
 
 const int kz_subcommand_count = (int)(sizeof kz_subcommands / sizeof kz_subcommands[0]);
 
-static void print_help(FILE *out)
-{
-    (void)fputs("kezek: the ledger of the kindergarten queue\n\nusage: kezek COMMAND [OPTION…]\n\n",
-                out);
-    for (int i = 0; i < kz_subcommand_count; i++) {
-        (void)fprintf(out, "  %-16s  %s\n", kz_subcommands[i].name, kz_subcommands[i].help);
-    }
-    (void)fputs(
-        "\nkezek help COMMAND tells a command's fields. Options of every command:\n"
-        "  --endpoints HOST:PORT,…            or KEZEK_ENDPOINTS in the environment\n"
-        "  -o table|simple|json|jsonl         table on a terminal, else simple\n"
-        "  --timeout SECONDS                  10 unless given\n"
-        "  --actor NUMBER                     who asks (0 unless given)\n"
-        "  --request HEX                      the request id of a command (random unless given)\n"
-        "  --local                            answer from that node at once, perhaps late\n"
-        "\nexit codes: 0 ok, 1 refused or failed, 2 usage, 3 unavailable or not known, 4 not "
-        "found,\n"
-        "            5 conflict or duplicate, 6 not allowed\n",
-        out);
-}
-
-/* Finds the subcommand whose words begin WORDS. Returns: NULL when there is none. */
-static const struct subcommand *find(int count, char **words, int *out_used)
+/* Finds the subcommand whose name WORDS begin with. Returns: NULL when there is none. */
+static const struct subcommand *find(const char *const *words, int count, int *out_used)
 {
     for (int i = 0; i < kz_subcommand_count; i++) {
         const char *name = kz_subcommands[i].name;
-        const char *space = strchr(name, ' ');
-        size_t first = space == NULL ? strlen(name) : (size_t)(space - name);
+        size_t first = strcspn(name, " ");
         if (count < 1 || strlen(words[0]) != first || strncmp(words[0], name, first) != 0) continue;
-        if (space == NULL) {
+        if (name[first] == '\0') {
             *out_used = 1;
             return &kz_subcommands[i];
         }
-        if (count >= 2 && strcmp(words[1], space + 1) == 0) {
+        if (count >= 2 && strcmp(words[1], name + first + 1) == 0) {
             *out_used = 2;
             return &kz_subcommands[i];
         }
@@ -91,50 +84,39 @@ static const struct subcommand *find(int count, char **words, int *out_used)
     return NULL;
 }
 
-static int fail_unknown(int count, char **words)
-{
-    (void)fprintf(stderr, "kezek: no command \"%s%s%s\"; there are:", words[0],
-                  count > 1 && words[1][0] != '-' ? " " : "",
-                  count > 1 && words[1][0] != '-' ? words[1] : "");
-    for (int i = 0; i < kz_subcommand_count; i++) {
-        (void)fprintf(stderr, "%s %s", i == 0 ? "" : ",", kz_subcommands[i].name);
-    }
-    (void)fputs("\nkezek help tells more\n", stderr);
-    return EXIT_USAGE;
-}
-
-static int help(int count, char **words)
+static int help(const char *const *words, int count)
 {
     int used;
     if (count == 0) {
-        print_help(stdout);
+        kz_cli_print_help(stdout);
         return EXIT_OK;
     }
-    const struct subcommand *subcommand = find(count, words, &used);
-    if (subcommand == NULL) return fail_unknown(count, words);
+    const struct subcommand *subcommand = find(words, count, &used);
+    if (subcommand == NULL) return kz_cli_unknown_command(words, count);
 
-    (void)printf("usage: kezek %s %s\n%s\n", subcommand->name, subcommand->usage, subcommand->help);
+    kz_cli_print_subcommand_help(subcommand);
     return EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
+    struct cli cli;
     int used;
-    if (argc < 2) {
-        print_help(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "help") == 0) return help(argc - 2, argv + 2);
-    if (strcmp(argv[1], "--help") == 0) return help(0, NULL);
-    if (strcmp(argv[1], "--version") == 0) {
+
+    if (!kz_cli_read(&cli, argc - 1, argv + 1)) return EXIT_USAGE;
+    if (cli.version) {
         (void)printf("kezek %s\n", kezek_version());
         return EXIT_OK;
     }
-    const struct subcommand *subcommand = find(argc - 1, argv + 1, &used);
-    if (subcommand == NULL) return fail_unknown(argc - 1, argv + 1);
-    if (argc > 1 + used && strcmp(argv[1 + used], "--help") == 0) return help(used, argv + 1);
+    if (cli.help) return help(cli.words, cli.word_count);
+    if (cli.word_count == 0) {
+        kz_cli_print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(cli.words[0], "help") == 0) return help(cli.words + 1, cli.word_count - 1);
 
-    struct cli cli;
-    if (!kz_cli_read(&cli, subcommand, argc - 1 - used, argv + 1 + used)) return EXIT_USAGE;
+    const struct subcommand *subcommand = find(cli.words, cli.word_count, &used);
+    if (subcommand == NULL) return kz_cli_unknown_command(cli.words, cli.word_count);
+    if (!kz_cli_bind(&cli, subcommand, used)) return EXIT_USAGE;
     return subcommand->run(&cli, subcommand);
 }

@@ -1,52 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words behind a subcommand's name: options of every command, fields, arguments. */
+/* The command line: options may stand anywhere, as "--name value" or "--name=value"; every option
+ * but the three flags has a value, so the words can be told from the values before the subcommand
+ * is known. */
 #include "client/cli/cli.h"
 
-#include "statemachine/record/schema.h"
-
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TIMEOUT_DEFAULT_MS 10000
+#define CANDIDATES_MAX 48
 
-int kz_cli_fail(int code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    (void)fputs("kezek: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
-    va_end(arguments);
-    return code;
-}
+static const char *const common_options[] = {"endpoints", "timeout", "actor",
+                                             "request",   "local",   "help"};
 
-bool kz_cli_number(const char *text, const char *what, uint64_t min, uint64_t max,
-                   uint64_t *out_number)
-{
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    bool whole = errno == 0 && end != text && *end == '\0' && text[0] != '-';
-    if (!whole || number < min || number > max) {
-        (void)kz_cli_fail(EXIT_USAGE, "%s: \"%s\" is no number from %llu to %llu", what, text,
-                          (unsigned long long)min, (unsigned long long)max);
-        return false;
-    }
-    *out_number = number;
-    return true;
-}
-
-const char *kz_cli_field(const struct cli *cli, const char *name)
-{
-    for (int i = 0; i < cli->field_count; i++) {
-        if (strcmp(cli->fields[i].name, name) == 0) return cli->fields[i].value;
-    }
-    return NULL;
-}
+/* ---- Options of every command ---- */
 
 static bool read_format(const char *text, enum output_format *out_format)
 {
@@ -62,18 +30,6 @@ static bool read_format(const char *text, enum output_format *out_format)
     return false;
 }
 
-bool kz_cli_read_hex(const char *text, uint8_t *out, size_t size)
-{
-    if (strlen(text) != 2 * size || strspn(text, "0123456789abcdefABCDEF") != 2 * size)
-        return false;
-
-    for (size_t i = 0; i < size; i++) {
-        char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        out[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    return true;
-}
-
 static bool read_request(struct cli *cli, const char *text)
 {
     cli->has_request = kz_cli_read_hex(text, cli->request, sizeof cli->request);
@@ -83,139 +39,225 @@ static bool read_request(struct cli *cli, const char *text)
     return cli->has_request;
 }
 
-/* Reads one of the options that every command has. Returns: false after it has said what is wrong;
- * OUT_KNOWN tells whether NAME is such an option. */
-static bool read_common(struct cli *cli, const char *name, const char *value, bool *out_known)
+/* Reads "5", "5s" or "500ms". */
+static bool read_timeout(struct cli *cli, const char *text)
+{
+    char digits[16];
+    uint64_t number;
+    uint64_t unit_ms = 1000;
+    size_t size = strcspn(text, "ms");
+
+    if (strcmp(text + size, "ms") == 0) {
+        unit_ms = 1;
+    } else if (strcmp(text + size, "s") != 0 && text[size] != '\0') {
+        size = strlen(text);
+    }
+    (void)snprintf(digits, sizeof digits, "%.*s", (int)size, text);
+    if (!kz_cli_number(digits, "--timeout", 1, 3600000 / unit_ms, &number)) return false;
+    cli->timeout_ms = (uint32_t)(number * unit_ms);
+    return true;
+}
+
+static bool read_actor(struct cli *cli, const char *text)
 {
     uint64_t number;
+    if (!kz_cli_number(text, "--actor", 0, UINT32_MAX, &number)) return false;
+    cli->actor = (uint32_t)number;
+    return true;
+}
 
-    *out_known = true;
-    if (strcmp(name, "--endpoints") == 0) {
+/* ---- Reading ---- */
+
+static bool read_flag(struct cli *cli, const char *word)
+{
+    if (strcmp(word, "--local") == 0) {
+        cli->local = true;
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        cli->help = true;
+    } else if (strcmp(word, "--version") == 0) {
+        cli->version = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool add_parameter(struct cli *cli, const char *name, size_t size, const char *value)
+{
+    struct parameter *parameter = &cli->parameters[cli->parameter_count];
+
+    if (cli->parameter_count == PARAMETERS_MAX || size >= sizeof parameter->name) {
+        (void)kz_cli_fail(EXIT_USAGE, "no command has an option --%.*s", (int)size, name);
+        return false;
+    }
+    memset(parameter->name, 0, sizeof parameter->name);
+    for (size_t i = 0; i < size; i++)
+        parameter->name[i] = name[i] == '-' ? '_' : name[i];
+    if (kz_cli_value(cli, parameter->name) != NULL) {
+        (void)kz_cli_fail(EXIT_USAGE, "%.*s is given twice", (int)size, name);
+        return false;
+    }
+    parameter->value = value;
+    cli->parameter_count++;
+    return true;
+}
+
+static bool read_option(struct cli *cli, const char *name, size_t size, const char *value)
+{
+    if (size == 1 && name[0] == 'o') return read_format(value, &cli->format);
+    if (size == 9 && memcmp(name, "endpoints", 9) == 0) {
         cli->endpoints = value;
         return true;
     }
-    if (strcmp(name, "-o") == 0) return read_format(value, &cli->format);
-    if (strcmp(name, "--request") == 0) return read_request(cli, value);
-    if (strcmp(name, "--timeout") == 0) {
-        if (!kz_cli_number(value, "--timeout", 1, 3600, &number)) return false;
-        cli->timeout_ms = (uint32_t)number * 1000;
-        return true;
-    }
-    if (strcmp(name, "--actor") == 0) {
-        if (!kz_cli_number(value, "--actor", 0, UINT32_MAX, &number)) return false;
-        cli->actor = (uint32_t)number;
-        return true;
-    }
-    *out_known = false;
-    return true;
+    if (size == 7 && memcmp(name, "timeout", 7) == 0) return read_timeout(cli, value);
+    if (size == 5 && memcmp(name, "actor", 5) == 0) return read_actor(cli, value);
+    if (size == 7 && memcmp(name, "request", 7) == 0) return read_request(cli, value);
+    return add_parameter(cli, name, size, value);
 }
 
-/* Returns: whether NAME (with underscores) is a field of the subcommand's entry, or an option of
- * its own. */
-static bool is_field(const struct subcommand *subcommand, const char *name)
-{
-    uint8_t type;
-    if (subcommand->entry_type == NULL) {
-        return strcmp(name, "from") == 0 && strcmp(subcommand->name, "watch") == 0;
-    }
-    if (!kz_word_find(&kz_entry_type_words, subcommand->entry_type, strlen(subcommand->entry_type),
-                      &type)) {
-        return false;
-    }
-    const struct kz_schema *schema = kz_schema_of(type);
-    for (unsigned i = 0; i < schema->count; i++) {
-        if (strcmp(schema->fields[i].name, name) == 0) return true;
-    }
-    return false;
-}
-
-static bool read_field(struct cli *cli, const struct subcommand *subcommand, const char *option,
-                       const char *value)
-{
-    struct field_option *field = &cli->fields[cli->field_count];
-    (void)snprintf(field->name, sizeof field->name, "%s", option + 2);
-    for (char *letter = field->name; *letter != '\0'; letter++) {
-        if (*letter == '-') *letter = '_';
-    }
-    if (cli->field_count == FIELD_OPTIONS_MAX || !is_field(subcommand, field->name)) {
-        (void)kz_cli_fail(EXIT_USAGE, "%s: \"%s\" is no option of it; usage: kezek %s %s",
-                          subcommand->name, option, subcommand->name, subcommand->usage);
-        return false;
-    }
-    if (kz_cli_field(cli, field->name) != NULL) {
-        (void)kz_cli_fail(EXIT_USAGE, "%s is given twice", option);
-        return false;
-    }
-    field->value = value;
-    cli->field_count++;
-    return true;
-}
-
-bool kz_cli_read(struct cli *cli, const struct subcommand *subcommand, int count, char **words)
+bool kz_cli_read(struct cli *cli, int count, char **words)
 {
     *cli = (struct cli){
         .endpoints = getenv("KEZEK_ENDPOINTS"),
         .format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_SIMPLE,
-        .timeout_ms = TIMEOUT_DEFAULT_MS,
+        .words = (const char *const *)words,
     };
-    int arguments = 0; /* gathered at the start of WORDS */
+    bool options_ended = false;
 
     for (int i = 0; i < count; i++) {
         char *word = words[i];
-        bool known = false;
-        if (word[0] != '-' || word[1] == '\0') {
-            words[arguments++] = word;
+        if (options_ended || word[0] != '-' || word[1] == '\0') {
+            words[cli->word_count++] = word;
             continue;
         }
-        if (strcmp(word, "--local") == 0) {
-            cli->local = true;
+        if (strcmp(word, "--") == 0) {
+            options_ended = true;
             continue;
         }
-        if (i + 1 == count) {
+        if (read_flag(cli, word)) continue;
+
+        const char *name = word + 1 + (word[1] == '-');
+        const char *value = word[1] == '-' ? strchr(name, '=') : NULL;
+        size_t size = value == NULL ? strlen(name) : (size_t)(value - name);
+        if (value == NULL && i + 1 == count) {
             (void)kz_cli_fail(EXIT_USAGE, "%s: no value follows", word);
             return false;
         }
-        const char *value = words[++i];
-        if (!read_common(cli, word, value, &known)) return false;
-        if (!known && !read_field(cli, subcommand, word, value)) return false;
+        if (!read_option(cli, name, size, value == NULL ? words[++i] : value + 1)) return false;
     }
-    cli->arguments = (const char *const *)words;
-    cli->argument_count = arguments;
     return true;
 }
 
-/* ---- Connecting ---- */
-
-struct kezek_connection *kz_cli_connect(const struct cli *cli)
+const char *kz_cli_value(const struct cli *cli, const char *name)
 {
-    struct kezek_options options = {
-        .endpoints = cli->endpoints, .timeout_ms = cli->timeout_ms, .any_node = cli->local};
-    struct kezek_error error;
-
-    if (cli->endpoints == NULL) {
-        (void)kz_cli_fail(EXIT_USAGE,
-                          "no endpoint: give --endpoints HOST:PORT,… or set KEZEK_ENDPOINTS");
-        return NULL;
+    for (int i = 0; i < cli->parameter_count; i++) {
+        if (strcmp(cli->parameters[i].name, name) == 0) return cli->parameters[i].value;
     }
-    struct kezek_connection *connection = kezek_connect(&options, &error);
-    if (connection == NULL) (void)kz_cli_fail(EXIT_USAGE, "%s", error.text);
-    return connection;
+    return NULL;
 }
 
-int kz_cli_exit_code(enum kezek_code code, const char *result)
+/* ---- Binding ---- */
+
+const struct kz_schema *kz_cli_schema(const struct subcommand *subcommand)
 {
-    switch (code) {
-    case KEZEK_OK: return EXIT_OK;
-    case KEZEK_NOT_FOUND: return EXIT_NOT_FOUND;
-    case KEZEK_USAGE: return EXIT_USAGE;
-    case KEZEK_BUSY:
-    case KEZEK_UNAVAILABLE:
-    case KEZEK_UNKNOWN: return EXIT_UNAVAILABLE;
-    case KEZEK_REFUSED: break;
-    default: return EXIT_REFUSED;
+    uint8_t type;
+    if (subcommand->entry_type == NULL ||
+        !kz_word_find(&kz_entry_type_words, subcommand->entry_type, strlen(subcommand->entry_type),
+                      &type)) {
+        return NULL;
     }
-    if (strncmp(result, "unknown_", 8) == 0) return EXIT_NOT_FOUND;
-    if (strcmp(result, "conflict") == 0 || strcmp(result, "duplicate") == 0) return EXIT_CONFLICT;
-    if (strcmp(result, "not_allowed") == 0) return EXIT_NOT_ALLOWED;
-    return EXIT_REFUSED;
+    return kz_schema_of(type);
+}
+
+/* Takes the next of the names with spaces between them at *NEXT. Returns: false at the end. */
+static bool next_name(const char **next, char out[static 32])
+{
+    if (*next == NULL) return false;
+    while (**next == ' ')
+        (*next)++;
+    size_t size = strcspn(*next, " ");
+    if (size == 0 || size >= 32) return false;
+
+    memcpy(out, *next, size);
+    out[size] = '\0';
+    *next += size;
+    return strcmp(out, "…") != 0;
+}
+
+static bool is_among(const char *names, const char *wanted)
+{
+    char name[32];
+    while (next_name(&names, name)) {
+        if (strcmp(name, wanted) == 0) return true;
+    }
+    return false;
+}
+
+static bool has_parameter(const struct subcommand *subcommand, const char *name)
+{
+    const struct kz_schema *schema = kz_cli_schema(subcommand);
+
+    for (unsigned i = 0; schema != NULL && i < schema->count; i++) {
+        if (strcmp(schema->fields[i].name, name) == 0) return true;
+    }
+    return is_among(subcommand->words, name) || is_among(subcommand->options, name);
+}
+
+/* Says that there is no such option, and which one is nearest. */
+static bool fail_unknown_option(const struct subcommand *subcommand, const char *name)
+{
+    char given[32];
+    char texts[CANDIDATES_MAX][32];
+    const char *candidates[CANDIDATES_MAX];
+    const char *lists[] = {subcommand->words, subcommand->options};
+    const struct kz_schema *schema = kz_cli_schema(subcommand);
+    int count = 0;
+
+    for (unsigned i = 0; i < sizeof common_options / sizeof common_options[0]; i++)
+        candidates[count++] = common_options[i];
+    for (unsigned i = 0; schema != NULL && i < schema->count; i++)
+        candidates[count++] = schema->fields[i].name;
+    for (unsigned i = 0; i < 2; i++) {
+        while (count < CANDIDATES_MAX && next_name(&lists[i], texts[count])) {
+            candidates[count] = texts[count];
+            count++;
+        }
+    }
+    char near[32];
+    (void)snprintf(near, sizeof near, "%s", kz_cli_nearest(name, candidates, count));
+    (void)snprintf(given, sizeof given, "%s", name);
+    for (int i = 0; i < 32; i++) {
+        if (near[i] == '_') near[i] = '-';
+        if (given[i] == '_') given[i] = '-';
+    }
+    (void)kz_cli_fail(EXIT_USAGE, "%s has no option --%s%s%s%s; see: kezek help %s",
+                      subcommand->name, given, near[0] == '\0' ? "" : "; did you mean --", near,
+                      near[0] == '\0' ? "" : "?", subcommand->name);
+    return false;
+}
+
+bool kz_cli_bind(struct cli *cli, const struct subcommand *subcommand, int used)
+{
+    for (int i = 0; i < cli->parameter_count; i++) {
+        if (!has_parameter(subcommand, cli->parameters[i].name)) {
+            return fail_unknown_option(subcommand, cli->parameters[i].name);
+        }
+    }
+    const char *names = subcommand->words;
+    char name[32];
+    bool takes_more = names != NULL && strstr(names, "…") != NULL;
+
+    cli->words += used;
+    cli->word_count -= used;
+    while (!takes_more && cli->word_count > 0 && next_name(&names, name)) {
+        if (kz_cli_value(cli, name) != NULL) continue;
+        if (!add_parameter(cli, name, strlen(name), cli->words[0])) return false;
+        cli->words++;
+        cli->word_count--;
+    }
+    if (takes_more || cli->word_count == 0) return true;
+
+    (void)kz_cli_fail(EXIT_USAGE, "\"%s\" is one word too many; usage: kezek %s %s", cli->words[0],
+                      subcommand->name, subcommand->usage);
+    return false;
 }

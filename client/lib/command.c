@@ -119,6 +119,17 @@ size_t kz_command_record(const struct kezek_command *command, const uint8_t requ
     return kz_record_encode(&line.entry, out, capacity);
 }
 
+/* A repeated command's time, or that of one without an entry, is not known: the line does without.
+ * Only an index can stand before it. */
+static size_t drop_time(char *text, size_t size)
+{
+    static const char time[] = "\"time\":0,";
+    char *found = strstr(text, time);
+
+    memmove(found, found + sizeof time - 1, size + 1 - (size_t)(found + sizeof time - 1 - text));
+    return size - (sizeof time - 1);
+}
+
 size_t kezek_command_line(const struct kezek_command *command, const struct kezek_outcome *outcome,
                           char *out, size_t capacity)
 {
@@ -133,6 +144,7 @@ size_t kezek_command_line(const struct kezek_command *command, const struct keze
     memcpy(line.entry.request, outcome->request, KZ_ID_SIZE);
     line.entry.time = outcome->time;
     size_t size = kz_line_format(outcome->index, 0, &line.entry, result, text);
+    if (outcome->time == 0) size = drop_time(text, size);
     if (size >= capacity) return 0;
     memcpy(out, text, size + 1);
     return size;

@@ -81,8 +81,9 @@ struct kezek_outcome {
     char text[160]; /* for people, when code is neither KEZEK_OK nor KEZEK_REFUSED */
 };
 
-/* Writes COMMAND and what became of it as one line of an export, with a closing zero. Returns: its
- * size, 0 when it does not fit or fields are missing. */
+/* Writes COMMAND and what became of it as one line of an export, with a closing zero; what OUTCOME
+ * does not tell (the term; the time of a repeated one) is left out. Returns: its size, 0 when it
+ * does not fit or fields are missing. */
 KEZEK_API size_t kezek_command_line(const struct kezek_command *command,
                                     const struct kezek_outcome *outcome, char *out,
                                     size_t capacity);
