@@ -35,12 +35,14 @@ struct node {
     uv_prepare_t prepare; /* before the loop waits, and … */
     uv_check_t check;     /* … after it: a turn when there are events */
     uv_timer_t wake;
+    uv_idle_t idle; /* while the core wants the next step at once */
     uv_timer_t deadline;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     bool has_writer, has_loader, has_handles;
     bool was_ready;
     bool is_in_turn;
+    bool is_due; /* a turn, whatever came */
     enum phase phase;
     enum kz_status status;
     struct kz_error error;
@@ -57,6 +59,7 @@ static void end(struct node *node, enum kz_status status)
     node->phase = PHASE_ENDING;
     node->status = status;
     uv_timer_stop(&node->wake);
+    uv_idle_stop(&node->idle);
     uv_timer_stop(&node->deadline);
     kz_sockets_stop(node->sockets);
     kz_admin_stop(node->admin);
@@ -156,6 +159,26 @@ static void step(struct node *node, struct kz_update *out_update)
 
 static void on_wake(uv_timer_t *timer);
 
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* that it is active keeps the loop from waiting */
+}
+
+/* At once means after what is ready to be read: a timer of 0 would starve it. */
+static void wake_at(struct node *node, uint64_t wake_ms)
+{
+    uint64_t now_ms = uv_now(&node->loop);
+
+    node->is_due = wake_ms <= now_ms;
+    if (node->is_due) {
+        uv_timer_stop(&node->wake);
+        uv_idle_start(&node->idle, on_idle);
+    } else {
+        uv_idle_stop(&node->idle);
+        uv_timer_start(&node->wake, on_wake, wake_ms - now_ms, 0);
+    }
+}
+
 /* Steps until nothing has happened meanwhile (a send can find that its link is gone). */
 static void turn(struct node *node)
 {
@@ -171,11 +194,9 @@ static void turn(struct node *node)
     node->is_in_turn = false;
     if (node->phase == PHASE_ENDING) {
         kz_sockets_settle(node->sockets);
-        return;
+    } else {
+        wake_at(node, update.wake_ms);
     }
-    uint64_t now_ms = uv_now(&node->loop);
-    uint64_t wait_ms = update.wake_ms > now_ms ? update.wake_ms - now_ms : 0;
-    uv_timer_start(&node->wake, on_wake, wait_ms, 0);
 }
 
 static void on_wake(uv_timer_t *timer)
@@ -199,7 +220,13 @@ static void on_prepare(uv_prepare_t *prepare)
 
 static void on_check(uv_check_t *check)
 {
-    turn_if_needed(check->data);
+    struct node *node = check->data;
+
+    if (node->is_due && node->phase != PHASE_ENDING) {
+        turn(node);
+    } else {
+        turn_if_needed(node);
+    }
 }
 
 static void on_arena_full(void *context)
@@ -343,10 +370,12 @@ static void init_handles(struct node *node)
     uv_prepare_init(&node->loop, &node->prepare);
     uv_check_init(&node->loop, &node->check);
     uv_timer_init(&node->loop, &node->wake);
+    uv_idle_init(&node->loop, &node->idle);
     uv_timer_init(&node->loop, &node->deadline);
     uv_signal_init(&node->loop, &node->terminate);
     uv_signal_init(&node->loop, &node->interrupt);
-    node->prepare.data = node->check.data = node->wake.data = node->deadline.data = node;
+    node->prepare.data = node->check.data = node->wake.data = node->idle.data =
+        node->deadline.data = node;
     node->terminate.data = node->interrupt.data = node;
     node->has_handles = true;
 }
@@ -399,6 +428,7 @@ static void close_handles(struct node *node)
     uv_close((uv_handle_t *)&node->prepare, NULL);
     uv_close((uv_handle_t *)&node->check, NULL);
     uv_close((uv_handle_t *)&node->wake, NULL);
+    uv_close((uv_handle_t *)&node->idle, NULL);
     uv_close((uv_handle_t *)&node->deadline, NULL);
     uv_close((uv_handle_t *)&node->terminate, NULL);
     uv_close((uv_handle_t *)&node->interrupt, NULL);

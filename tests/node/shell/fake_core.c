@@ -10,6 +10,7 @@
  *   105 close            answers, then closes the connection
  *   106 vote, u64 term   makes the vote durable and answers
  *   107 burst, u32 n     answers with n frames of 60,000 bytes at once
+ *   108 spin, u32 on     from now on (or no longer) asks to be stepped again at once
  *
  * A bad frame is answered with a GOODBYE that names the status. To each peer it says frame 110 with
  * its id, and shows in `leader` the last id that it heard. */
@@ -26,7 +27,7 @@
 #define WAKE_MS      20
 #define PENDING_SIZE 65536
 
-enum { ECHO = 100, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST };
+enum { ECHO = 100, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST, SPIN };
 
 /* A write or load under way: whom to answer. */
 struct pending {
@@ -49,6 +50,7 @@ struct kz_core {
     struct pending writes[PENDING_SIZE], loads[PENDING_SIZE];
     struct flood flood;
     bool stopping;
+    bool spinning;
     struct kz_vote vote;
     struct kz_write_order write_orders[ORDERS_MAX];
     struct kz_outgoing outgoing[ORDERS_MAX];
@@ -185,6 +187,7 @@ static void on_frame(struct kz_core *core, struct kz_update *update, const struc
         answer(core, update, event->link, VOTE, frame->tag, NULL, 0);
         break;
     case BURST: burst(core, update, event); break;
+    case SPIN: core->spinning = kz_get_u32(frame->body) != 0; break;
     case HELLO: core->heard = kz_get_u64(frame->body); break;
     default: break;
     }
@@ -234,6 +237,7 @@ void kz_core_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms,
         on_event(core, out_update, &events[i]);
     if (!core->has_dialed) out_update->dial = &core->members;
     core->has_dialed = true;
+    if (core->spinning) out_update->wake_ms = 0;
     out_update->stopped = core->stopping && core->stored_index == core->last_index;
 }
 

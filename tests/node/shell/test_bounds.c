@@ -24,28 +24,28 @@ static struct link healthy(struct kz_sockets *sockets, enum kz_socket_kind kind)
 static void every_time_is_allowed_to_the_last_millisecond_and_not_beyond(void **state)
 {
     static const struct {
-        enum kz_socket_kind kind;
         size_t field; /* the time that is AGE old */
-        bool silent, full;
         uint64_t age;
-        uint32_t clients; /* of 100 that may be */
         const char *word; /* NULL: it stays */
+        enum kz_socket_kind kind;
+        uint32_t clients; /* of 100 that may be */
+        bool silent, full;
     } table[] = {
-        {KZ_SOCKET_CLIENT, offsetof(struct link, state_ms), true, false, 3000, 1, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, state_ms), true, false, 3001, 1, "hello"},
-        {KZ_SOCKET_PEER, offsetof(struct link, state_ms), true, false, 3001, 1, "hello"},
-        {KZ_SOCKET_DIALED, offsetof(struct link, state_ms), true, false, 9999999, 1, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, partial_ms), false, false, 10000, 1, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, partial_ms), false, false, 10001, 1, "complete"},
-        {KZ_SOCKET_PEER, offsetof(struct link, partial_ms), false, false, 10001, 1, "complete"},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, full_ms), false, true, 30000, 1, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, full_ms), false, true, 30001, 1, "do not take"},
-        {KZ_SOCKET_DIALED, offsetof(struct link, full_ms), false, true, 30001, 1, "do not take"},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 600000, 89, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 600001, 89, "idle"},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 30000, 90, NULL},
-        {KZ_SOCKET_CLIENT, offsetof(struct link, active_ms), false, false, 30001, 90, "idle"},
-        {KZ_SOCKET_PEER, offsetof(struct link, active_ms), false, false, 9999999, 1, NULL},
+        {offsetof(struct link, state_ms), 3000, NULL, KZ_SOCKET_CLIENT, 1, true, false},
+        {offsetof(struct link, state_ms), 3001, "hello", KZ_SOCKET_CLIENT, 1, true, false},
+        {offsetof(struct link, state_ms), 3001, "hello", KZ_SOCKET_PEER, 1, true, false},
+        {offsetof(struct link, state_ms), 9999999, NULL, KZ_SOCKET_DIALED, 1, true, false},
+        {offsetof(struct link, partial_ms), 10000, NULL, KZ_SOCKET_CLIENT, 1, false, false},
+        {offsetof(struct link, partial_ms), 10001, "complete", KZ_SOCKET_CLIENT, 1, false, false},
+        {offsetof(struct link, partial_ms), 10001, "complete", KZ_SOCKET_PEER, 1, false, false},
+        {offsetof(struct link, full_ms), 30000, NULL, KZ_SOCKET_CLIENT, 1, false, true},
+        {offsetof(struct link, full_ms), 30001, "do not take", KZ_SOCKET_CLIENT, 1, false, true},
+        {offsetof(struct link, full_ms), 30001, "do not take", KZ_SOCKET_DIALED, 1, false, true},
+        {offsetof(struct link, active_ms), 600000, NULL, KZ_SOCKET_CLIENT, 89, false, false},
+        {offsetof(struct link, active_ms), 600001, "idle", KZ_SOCKET_CLIENT, 89, false, false},
+        {offsetof(struct link, active_ms), 30000, NULL, KZ_SOCKET_CLIENT, 90, false, false},
+        {offsetof(struct link, active_ms), 30001, "idle", KZ_SOCKET_CLIENT, 90, false, false},
+        {offsetof(struct link, active_ms), 9999999, NULL, KZ_SOCKET_PEER, 1, false, false},
     };
     (void)state;
 

@@ -13,7 +13,7 @@ import unittest
 
 import cluster
 
-ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST = range(100, 108)
+ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST, SPIN = range(100, 109)
 CLIENT_MAX, PEER_MAX = 64 * 1024, 1024 * 1024
 
 
@@ -76,6 +76,17 @@ class Frames(OneNode):
         for i, connection in enumerate(connections):
             self.assertEqual(connection.receive(), (ECHO, i, b"%d" % i))
 
+    def test_a_core_that_always_has_something_to_do_keeps_nobody_out(self):
+        connection = self.connect()
+        connection.send(SPIN, 0, struct.pack("<I", 1))
+        self.echoes(connection)
+        self.echoes(self.connect())
+        self.assertEqual(self.node.get("/livez")[0], 200)
+        before = self.node.metrics()["kezek_step_seconds_count"]
+        cluster.wait_for(lambda: self.node.metrics()["kezek_step_seconds_count"] > before + 1000, what="steps")
+        connection.send(SPIN, 0, struct.pack("<I", 0))
+        self.echoes(connection)
+
     def test_what_is_queued_leaves_before_an_ordered_close(self):
         connection = self.connect()
         connection.send(CLOSE, 9)
@@ -110,6 +121,16 @@ class BadFrames(OneNode):
     def test_at_the_client_port_each_is_answered_with_a_goodbye_and_the_node_lives(self):
         self.check_port(self.node.client, CLIENT_MAX)
         self.assertEqual(self.node.metrics()["kezek_bad_frames_total"], 14)
+
+    def test_nothing_behind_a_bad_frame_is_heard(self):
+        read_size = 256 * 1024  # a frame that begins where the second read of the turn does would look good
+        connection = self.connect()
+        for _ in range(100):
+            self.echoes(connection, bytes(60000))  # the system makes the socket's buffer larger
+        self.node.process.send_signal(signal.SIGSTOP)
+        connection.send_raw(with_bad_checksum(cluster.seal(ECHO, 1)).ljust(read_size, b"x") + cluster.seal(ECHO, 2))
+        self.node.process.send_signal(signal.SIGCONT)
+        self.assertEqual(connection.goodbye(), "malformed")
 
     def test_at_the_peer_port_too(self):
         self.check_port(self.node.peer, PEER_MAX)
@@ -277,6 +298,7 @@ class Disk(OneNode):
         self.node.kill()
         self.node.start().wait_ready()
         self.assertEqual(self.node.metrics()["kezek_last_index"], 20)
+        self.assertIn(struct.pack("<QQ", 4, 1), (self.node.directory / "vote").read_bytes())
 
     def test_a_ledger_that_lost_its_vote_is_not_opened(self):
         connection = self.connect()
