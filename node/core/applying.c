@@ -122,8 +122,8 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
 
 /* ---- Applying ---- */
 
-bool kz_applying_apply(struct kz_core *core, uint64_t index, const uint8_t *record, size_t size,
-                       struct kz_outcome *out_outcome)
+bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term, const uint8_t *record,
+                       size_t size, struct kz_outcome *out_outcome)
 {
     struct kz_entry entry;
     enum kz_status status = kz_record_decode(record, size, &entry);
@@ -136,6 +136,8 @@ bool kz_applying_apply(struct kz_core *core, uint64_t index, const uint8_t *reco
         return false;
     }
     core->applied = index;
+    core->applied_term = term;
+    if (index == 1) kz_bootstrap_keep_founders(core, &entry, term);
     if (entry.type == KZ_MEMBERSHIP) kz_members_copy(&core->members, &entry.membership);
     return true;
 }
@@ -150,9 +152,8 @@ static void apply_run(struct kz_core *core, const struct kz_batch *batch, uint32
         uint64_t index = batch->first_index + i;
         uint64_t term = kz_batch_term(batch, i);
         struct kz_outcome outcome;
-        if (!kz_applying_apply(core, index, record, size, &outcome)) return;
+        if (!kz_applying_apply(core, index, term, record, size, &outcome)) return;
 
-        core->applied_term = term;
         kz_storing_result(core, index, outcome.result);
         kz_clockwork_applied(core, index, kz_record_type(record), outcome.result);
         answer_waiter(core, index, term, &outcome);

@@ -5,9 +5,9 @@
  *      compute the first entry (all members with both addresses), and says its hash in its hello.
  *   2. When every other node says the same hash, it makes {term 1, no vote} durable, stores the
  *      entry, and starts raft.
- *   3. A node that finds another with a ledger meanwhile does not found any more. It joins, with
- *      nothing to lose, when that node has pinned this very incarnation (they met while founding,
- *      or it was added as a standby); else it must never vote under this id.
+ *   3. A node that finds another with a ledger meanwhile has nothing to lose when that node has
+ *      pinned this very incarnation: they met while founding, and it is sent the same first entry;
+ *      or it was added later, and raft brings everything. Else it must never vote under this id.
  *
  * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
  * on an empty ledger, or a lost term and vote, is a loss: the node does not start. */
@@ -156,7 +156,8 @@ static void found(struct kz_core *core, const struct kz_membership_fields *membe
     if (batch == NULL) kz_panic(__FILE__, __LINE__, "no memory is left");
     memcpy(kz_batch_add(batch, 1, (uint32_t)first.record_size), first.record, first.record_size);
 
-    core->vote = (struct kz_vote){.term = 1, .voted_for = 0};
+    kz_members_copy(&core->founders, members);
+    if (core->vote.term == 0) core->vote = (struct kz_vote){.term = 1, .voted_for = 0};
     core->vote_changed = true;
     core->phase = KZ_STORING;
     kz_storing_write(core, 0, batch);
@@ -179,14 +180,47 @@ void kz_bootstrap_run(struct kz_core *core)
     if (complete && all_agree(core, &members)) found(core, &members);
 }
 
-/* ---- Starting raft without a past ---- */
+/* ---- Meeting a cluster that was founded meanwhile ---- */
 
-void kz_bootstrap_join(struct kz_core *core)
+void kz_bootstrap_keep_founders(struct kz_core *core, const struct kz_entry *entry, uint64_t term)
+{
+    bool founded = entry->type == KZ_MEMBERSHIP && entry->time == 0 && term == 1;
+    if (founded) kz_members_copy(&core->founders, &entry->membership);
+}
+
+void kz_bootstrap_send_first_entry(struct kz_core *core, struct kz_peer *peer)
+{
+    if (kz_bootstrap_is_empty(core) || core->phase != KZ_RUNNING) return;
+
+    uint8_t frame[KZ_FRAME_HEADER_SIZE + KZ_RECORD_SIZE_MAX];
+    struct kz_writer writer = kz_writer_init(frame, sizeof(frame));
+    bool founder = kz_members_find(&core->founders.fields, peer->id) != NULL;
+    kz_peer_first_entry_encode(&writer, core->founders.record,
+                               founder ? core->founders.record_size : 0);
+    if (kz_peers_send(core, peer->id, frame, kz_writer_size(&writer))) peer->first_due = false;
+}
+
+/* Lets raft bring everything, the membership first: this node is added, and no voter yet. */
+static void join(struct kz_core *core)
 {
     kz_core_notice(core, KZ_NOTICE_INFO, "joining");
     const struct kz_driver_start start = {.vote = core->vote};
     kz_replaying_start_raft(core, &start);
 }
+
+void kz_bootstrap_on_first_entry(struct kz_core *core, const struct kz_frame *frame)
+{
+    struct kz_membership_fields members;
+    if (core->phase != KZ_FOUNDING) return;
+    if (kz_peer_first_entry_decode(frame, &members) != KZ_OK) return;
+
+    if (members.count == 0)
+        join(core);
+    else if (kz_members_find(&members, core->options.id) != NULL)
+        found(core, &members);
+}
+
+/* ---- Starting raft ---- */
 
 void kz_bootstrap_on_stored(struct kz_core *core)
 {

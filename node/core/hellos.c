@@ -167,15 +167,11 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
     return is_admitted(core, link, hello, pinned != NULL);
 }
 
-/* A node with a ledger spoke to us, who are empty. */
-static void follow_founded(struct kz_core *core, const struct kz_peer_hello *hello)
+/* A node with a ledger spoke to us, who are empty: it knows us, or we must not vote. */
+static void check_known(struct kz_core *core, const struct kz_peer_hello *hello)
 {
     if (core->phase != KZ_FOUNDING || hello->empty || !kz_has_request(hello->known)) return;
-
-    if (memcmp(hello->known, core->identity.incarnation, KZ_ID_SIZE) == 0) {
-        kz_bootstrap_join(core);
-        return;
-    }
+    if (memcmp(hello->known, core->identity.incarnation, KZ_ID_SIZE) == 0) return;
     kz_core_halt(
         core, KZ_MISMATCH,
         "node %llu has a ledger and knows node %llu with another directory than this empty "
@@ -203,10 +199,11 @@ static void take(struct kz_core *core, struct kz_link_state *link,
     link->greeted = true;
     link->peer = hello->id;
     peer->empty = hello->empty;
+    peer->first_due = hello->empty;
     memcpy(peer->first, hello->first, KZ_ID_SIZE);
     memcpy(peer->client, hello->client.bytes, hello->client.size);
     peer->client_size = (uint8_t)hello->client.size;
-    follow_founded(core, hello);
+    check_known(core, hello);
 }
 
 void kz_hellos_take(struct kz_core *core, struct kz_link_state *link, const struct kz_frame *frame)

@@ -151,3 +151,31 @@ enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_
     *out_pair = pair;
     return KZ_OK;
 }
+
+/* ---- The first entry ---- */
+
+void kz_peer_first_entry_encode(struct kz_writer *writer, const uint8_t *record, size_t size)
+{
+    uint8_t *frame = begin(writer);
+    kz_write_bytes(writer, record, size);
+    seal(writer, frame, KZ_PEER_FIRST_ENTRY);
+}
+
+enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
+                                          struct kz_membership_fields *out_members)
+{
+    if (frame->type != KZ_PEER_FIRST_ENTRY || frame->body_size > KZ_RECORD_SIZE_MAX)
+        return KZ_MALFORMED;
+    if (frame->body_size == 0) {
+        out_members->count = 0;
+        return KZ_OK;
+    }
+    struct kz_entry entry;
+    if (kz_record_decode(frame->body, frame->body_size, &entry) != KZ_OK) return KZ_MALFORMED;
+    if (entry.type != KZ_MEMBERSHIP || entry.time != 0 || entry.actor != 0 ||
+        kz_has_request(entry.request) || entry.membership.count == 0) {
+        return KZ_MALFORMED;
+    }
+    *out_members = entry.membership;
+    return KZ_OK;
+}

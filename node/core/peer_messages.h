@@ -24,6 +24,8 @@
  *   TYPE 0x66 confirmed          0    8 current term of the answerer, 8 that nonce
  *   TYPE 0x67 read index         0    8 nonce
  *   TYPE 0x68 read index answer  0    8 that nonce, 8 index
+ *   TYPE 0x69 first entry        0    … to an empty node: the record of entry 1, when the cluster
+ *                                       was founded with that node; nothing, when it was added
  *
  * A hello may come again on a link: it is the speaker's present state. */
 #ifndef KZ_PEER_MESSAGES_H
@@ -44,9 +46,10 @@ enum kz_peer_frame {
     KZ_PEER_CONFIRMED = 0x66,
     KZ_PEER_READ_INDEX = 0x67,
     KZ_PEER_READ_INDEX_ANSWER = 0x68,
+    KZ_PEER_FIRST_ENTRY = 0x69,
 };
 
-#define KZ_PEER_SMALL_SIZE_MAX 1024 /* holds any frame of these */
+#define KZ_PEER_SMALL_SIZE_MAX 1024 /* holds any frame of these but a first entry */
 
 /* Why a node refuses a peer's hello. */
 enum kz_refusal {
@@ -83,6 +86,7 @@ void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *
 void kz_peer_refused_encode(struct kz_writer *writer, enum kz_refusal why, const char *sentence);
 void kz_peer_pair_encode(struct kz_writer *writer, enum kz_peer_frame type,
                          struct kz_peer_pair pair);
+void kz_peer_first_entry_encode(struct kz_writer *writer, const uint8_t *record, size_t size);
 
 /* Strict: KZ_MALFORMED for anything but exactly one message of that type. Texts point into the
  * frame. */
@@ -90,5 +94,8 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
 enum kz_status kz_peer_refused_decode(const struct kz_frame *frame, enum kz_refusal *out_why,
                                       struct kz_text *out_sentence);
 enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_pair *out_pair);
+/* A membership of time 0, or nothing: then its count is 0. */
+enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
+                                          struct kz_membership_fields *out_members);
 
 #endif

@@ -57,6 +57,7 @@ void kz_peers_on_dialed(struct kz_core *core, kz_link number, uint64_t id)
     link->peer = id;
     peer->dialed = link;
     peer->clock_asked_ms = 0;
+    peer->first_due = peer->empty;
     core->greet = true;
 }
 
@@ -160,6 +161,8 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
     struct kz_peer_pair pair;
     if (frame->type == KZ_PEER_HELLO)
         kz_hellos_take(core, link, frame);
+    else if (frame->type == KZ_PEER_FIRST_ENTRY)
+        kz_bootstrap_on_first_entry(core, frame);
     else if (frame->type >= KZ_RAFT_FRAME_FIRST && frame->type <= KZ_RAFT_FRAME_LAST)
         on_raft(core, link, frame);
     else if (kz_peer_pair_decode(frame, &pair) == KZ_OK)
@@ -209,6 +212,7 @@ void kz_peers_run(struct kz_core *core)
         struct kz_peer *peer = &core->peers[i];
         if (peer->dialed == NULL) continue;
         if (core->greet) greet(core, peer);
+        if (peer->first_due) kz_bootstrap_send_first_entry(core, peer);
         if (!clock_is_due(core, peer)) continue;
         kz_peers_send_pair(core, peer->id, KZ_PEER_CLOCK, (struct kz_peer_pair){core->now_ms, 0});
         peer->clock_asked_ms = core->now_ms > 0 ? core->now_ms : 1;

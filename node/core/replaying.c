@@ -114,7 +114,8 @@ static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot
         const uint8_t *record = kz_batch_record(slot->batch, i, &size);
         uint64_t index = slot->first + i;
         struct kz_outcome outcome;
-        if (!kz_applying_apply(core, index, record, size, &outcome)) return;
+        uint64_t term = kz_batch_term(slot->batch, i);
+        if (!kz_applying_apply(core, index, term, record, size, &outcome)) return;
         if (outcome.result != slot->results[i]) {
             kz_core_halt(core, KZ_CORRUPT,
                          "entry %llu gives %s, and the ledger says %s: run kezek-audit verify on "
@@ -124,7 +125,6 @@ static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot
             return;
         }
         if (kz_record_type(record) == KZ_MEMBERSHIP) core->replay.members_index = index;
-        core->applied_term = kz_batch_term(slot->batch, i);
     }
 }
 

@@ -50,6 +50,7 @@ struct kz_peer {
     struct kz_link_state *dialed;   /* ours to it, NULL: none */
     struct kz_link_state *accepted; /* its newest to us whose hello was good, NULL: none */
     bool empty;
+    bool first_due;            /* it is empty: to be sent our first entry */
     uint8_t first[KZ_ID_SIZE]; /* hash of the first entry that it would write */
     char client[KZ_ADDRESS_SIZE_MAX];
     uint8_t client_size;
@@ -205,6 +206,7 @@ struct kz_core {
     struct kz_members dial;
     bool dial_changed;
     uint8_t first[KZ_ID_SIZE];    /* hash of the entry that we would write first, zero: not yet */
+    struct kz_members founders;   /* the first entry, when the cluster was founded with it */
     struct kz_batch *first_entry; /* while it is being stored */
 
     struct kz_storing storing;
@@ -288,9 +290,9 @@ void kz_stamping_check(struct kz_core *core);
 
 /* Applies what is committed, answers who waits. */
 void kz_applying_run(struct kz_core *core);
-/* Applies RECORD as entry INDEX. Returns: false when the node halted. */
-bool kz_applying_apply(struct kz_core *core, uint64_t index, const uint8_t *record, size_t size,
-                       struct kz_outcome *out_outcome);
+/* Applies RECORD as entry INDEX of TERM. Returns: false when the node halted. */
+bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term, const uint8_t *record,
+                       size_t size, struct kz_outcome *out_outcome);
 /* Answers all waiters behind index KEEP with CODE and REASON. */
 void kz_applying_fail_after(struct kz_core *core, uint64_t keep, enum kz_answer_code code,
                             enum kz_reason reason);
@@ -402,8 +404,12 @@ void kz_bootstrap_mark(struct kz_core *core);
 bool kz_bootstrap_is_empty(const struct kz_core *core);
 /* Founds the cluster once all nodes of the list agree on its first entry. */
 void kz_bootstrap_run(struct kz_core *core);
-/* A peer with a ledger counts us in: raft will bring it. */
-void kz_bootstrap_join(struct kz_core *core);
+/* A peer with a ledger, which knows this incarnation, sent its first entry. */
+void kz_bootstrap_on_first_entry(struct kz_core *core, const struct kz_frame *frame);
+/* Sends PEER, who is empty, ours. */
+void kz_bootstrap_send_first_entry(struct kz_core *core, struct kz_peer *peer);
+/* Keeps the first entry, of TERM. */
+void kz_bootstrap_keep_founders(struct kz_core *core, const struct kz_entry *entry, uint64_t term);
 /* The first entry is durable: raft starts. */
 void kz_bootstrap_on_stored(struct kz_core *core);
 
