@@ -96,6 +96,7 @@ struct kezek_client {
     uint64_t quiet_since_ms;      /* nothing came since then */
     uint64_t ping_tag;            /* of the ping under way; 0: none */
     uint32_t outstanding;
+    bool flowing; /* the node has taken a command, so more than one SUBMIT may be under way */
     uint64_t redirected_ms; /* when a redirect was last followed */
     unsigned failures;      /* connections that failed one after the other */
     char trouble[128];      /* the last connection's end, for people */

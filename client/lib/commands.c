@@ -73,9 +73,12 @@ enum kezek_code kezek_client_submit(struct kezek_client *client, uint64_t now_ms
 
 /* ---- Sending ---- */
 
+/* A node that was just connected to, or would not take a command, gets one SUBMIT to try: of
+ * several it might refuse the first and, leading by then, take the second. */
 void kz_commands_send(struct kezek_client *client)
 {
     for (struct batch *batch = client->batches; batch != NULL; batch = batch->next) {
+        if (batch->sent && !client->flowing) return;
         if (batch->sent) continue;
         if (batch->not_before_ms > client->now_ms) {
             if (batch->holds) return;
@@ -85,6 +88,7 @@ void kz_commands_send(struct kezek_client *client)
         if (!kz_batches_encode(batch, &client->output)) return;
         batch->sent = true;
         kz_client_sent(client);
+        if (!client->flowing) return;
     }
 }
 
@@ -155,6 +159,13 @@ static bool settles(const struct kezek_client *client, const struct batch *batch
     return true;
 }
 
+/* Returns: whether the node takes commands, as ANSWER shows. */
+static bool takes(const struct kz_answer *answer)
+{
+    return answer->code != KZ_ANSWER_NOT_LEADER && answer->code != KZ_ANSWER_UNAVAILABLE &&
+           answer->code != KZ_ANSWER_UNKNOWN;
+}
+
 /* The commands of a batch that are to be sent again go on as a batch of their own, in its place. */
 static bool try_again(struct kezek_client *client, const struct batch *from, struct batch **again,
                       const uint8_t *record, size_t size, struct waiter waiter,
@@ -168,7 +179,7 @@ static bool try_again(struct kezek_client *client, const struct batch *from, str
     }
     uint64_t not_before = client->now_ms + (answer->retry_ms > 0 ? answer->retry_ms : RETRY_MS);
     (*again)->reason = answer->reason;
-    (*again)->holds |= answer->code != KZ_ANSWER_BUSY;
+    (*again)->holds |= !takes(answer);
     (*again)->uncertain |= answer->code == KZ_ANSWER_UNKNOWN;
     if ((*again)->not_before_ms < not_before) (*again)->not_before_ms = not_before;
     return kz_batches_add(*again, record, size, waiter);
@@ -187,6 +198,7 @@ static struct batch *take_answers(struct kezek_client *client, struct batch *bat
         const uint8_t *record = kz_read_bytes(&records, size);
         struct waiter *waiter = &batch->waiters[i];
         struct kezek_outcome outcome;
+        client->flowing = takes(&answers[i]);
         if (settles(client, batch, &answers[i], &outcome)) {
             give(client, waiter, record, &outcome);
         } else if (!try_again(client, batch, &again, record, size, *waiter, &answers[i])) {

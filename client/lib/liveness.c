@@ -14,6 +14,7 @@ void kz_liveness_begin(struct kezek_client *client)
     client->quiet_since_ms = client->now_ms;
     client->outstanding = 0;
     client->ping_tag = 0;
+    client->flowing = false;
 }
 
 static bool is_leaderless(const struct kezek_client *client)

@@ -152,7 +152,7 @@ static void a_frame_takes_512_commands(void **state)
     scripted_begin(&script, A);
     for (unsigned id = 1; id <= 513; id++)
         scripted_submit(&script, id);
-    (void)scripted_expect_submit(&script, 1, 512);
+    scripted_answer(&script, scripted_expect_submit(&script, 1, 512), 512, applied);
     (void)scripted_expect_submit(&script, 513, 1);
     scripted_expect_silence(&script);
     scripted_finish(&script);
@@ -181,6 +181,7 @@ static void a_frame_takes_64_kib(void **state)
     struct kz_frame frame = scripted_expect(&script, KZ_MESSAGE_SUBMIT);
     assert_int_equal(kz_submit_decode(&frame, &commands), KZ_OK);
     assert_int_equal(commands.count, fit);
+    scripted_answer(&script, frame.tag, fit, applied);
     frame = scripted_expect(&script, KZ_MESSAGE_SUBMIT);
     assert_int_equal(kz_submit_decode(&frame, &commands), KZ_OK);
     assert_int_equal(commands.count, 1);
@@ -305,7 +306,9 @@ static void nothing_overtakes_what_no_node_takes(void **state)
         scripted_submit(&script, 3);
         scripted_expect_silence(&script);
         scripted_pass(&script, 50);
-        (void)scripted_expect_submit(&script, 1, 2);
+        tag = scripted_expect_submit(&script, 1, 2);
+        scripted_expect_silence(&script);
+        scripted_answer(&script, tag, 2, applied);
         (void)scripted_expect_submit(&script, 3, 1);
         scripted_finish(&script);
     }
@@ -313,8 +316,11 @@ static void nothing_overtakes_what_no_node_takes(void **state)
 
 static void what_is_sent_again_keeps_its_place(void **state)
 {
-    uint64_t first = begin_with(2);
+    scripted_answer(&script, begin_with(1), 1, applied);
     (void)state;
+    scripted_submit(&script, 1);
+    scripted_submit(&script, 2);
+    uint64_t first = scripted_expect_submit(&script, 1, 2);
     scripted_submit(&script, 3);
     uint64_t second = scripted_expect_submit(&script, 3, 1);
     scripted_submit(&script, 4);
@@ -323,9 +329,32 @@ static void what_is_sent_again_keeps_its_place(void **state)
     scripted_answer(&script, first, 2, not_leader);
     scripted_answer(&script, second, 1, not_leader);
     scripted_pass(&script, 50);
-    (void)scripted_expect_submit(&script, 1, 2);
+    first = scripted_expect_submit(&script, 1, 2);
+    scripted_answer(&script, first, 2, applied);
     (void)scripted_expect_submit(&script, 3, 1);
     (void)scripted_expect_submit(&script, 4, 1);
+    scripted_finish(&script);
+}
+
+static void a_node_gets_one_submit_until_it_has_taken_one(void **state)
+{
+    uint64_t tag = begin_with(1);
+    (void)state;
+    scripted_submit(&script, 2);
+    scripted_expect_silence(&script);
+    scripted_answer(&script, tag, 1, applied);
+    tag = scripted_expect_submit(&script, 2, 1);
+    scripted_submit(&script, 3);
+    (void)scripted_expect_submit(&script, 3, 1);
+    scripted_answer(&script, tag, 1, unavailable);
+    scripted_submit(&script, 4);
+    scripted_pass(&script, 50);
+    (void)scripted_expect_submit(&script, 2, 1);
+    scripted_expect_silence(&script);
+    scripted_lose(&script);
+    scripted_begin(&script, B);
+    (void)scripted_expect_submit(&script, 2, 1);
+    scripted_expect_silence(&script);
     scripted_finish(&script);
 }
 
@@ -516,6 +545,7 @@ int main(void)
         cmocka_unit_test(only_what_the_node_did_not_settle_is_sent_again),
         cmocka_unit_test(nothing_overtakes_what_no_node_takes),
         cmocka_unit_test(what_is_sent_again_keeps_its_place),
+        cmocka_unit_test(a_node_gets_one_submit_until_it_has_taken_one),
         cmocka_unit_test(the_busy_are_overtaken),
         cmocka_unit_test(a_new_leader_is_not_made_to_wait_for),
         cmocka_unit_test(never_sent_was_not_appended),

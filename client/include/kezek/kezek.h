@@ -219,8 +219,10 @@ KEZEK_API void kezek_client_on_tick(struct kezek_client *client, uint64_t now_ms
  * calls, each exactly once. A callback must not destroy the client.
  *
  * Commands asked before the output is taken travel in one frame. They reach the ledger in the order
- * of asking, also across lost connections and new leaders; only one that a node was too busy for
- * (over a bound, or over the actor's budget of refusals) is overtaken while it waits.
+ * of asking, also across lost connections and new leaders. Two cases are left: one that a node was
+ * too busy for (over a bound, or over the actor's budget of refusals) is overtaken while it waits;
+ * and a node that would not take a command may take the next one, already under way, when it came
+ * to lead again in between.
  *
  * Returns: KEZEK_OK, else nothing was begun and ERROR says why. */
 KEZEK_API enum kezek_code kezek_client_submit(struct kezek_client *client, uint64_t now_ms,
