@@ -70,11 +70,11 @@ struct kz_driver_start {
     int64_t applied_time; /* of the entry APPLIED, 0 when there is none */
     uint64_t last_index;
     const struct kz_term_run *runs; /* all of them */
-    uint32_t run_count;
     const uint8_t *membership;
     size_t membership_size;
     uint64_t membership_index;
     struct kz_batch *const *tail;
+    uint32_t run_count;
     uint32_t tail_count;
 };
 

@@ -5,7 +5,7 @@
 #include "statemachine/base/bytes.h"
 #include "statemachine/record/record.h"
 
-#define APPEND_SIZE        40
+#define APPEND_SIZE        (KZ_RAFT_APPEND_HEADER_SIZE - KZ_FRAME_HEADER_SIZE)
 #define APPEND_RESULT_SIZE 24
 #define REQUEST_VOTE_SIZE  32
 #define VOTE_RESULT_SIZE   16
@@ -15,13 +15,12 @@
 #define FLAG_GRANTED        1
 #define FLAG_PRE_VOTE       2
 
+#if RAFT_VERSION_NUMBER != 2201
+#error "the driver knows the structs and the ownership rules of libraft 0.22.1 alone"
+#endif
+
 /* From this version on libraft trusts the pre_vote field of a vote and of its result. */
 #define VOTE_VERSION 2
-
-_Static_assert(KZ_RAFT_APPEND_HEADER_SIZE == KZ_FRAME_HEADER_SIZE + APPEND_SIZE,
-               "the entries stand behind the header");
-_Static_assert(RAFT_VERSION_NUMBER == 2201,
-               "the driver knows the structs and the ownership rules of libraft 0.22.1 alone");
 
 /* libraft copies the address of whoever sent a message and never uses it. */
 static const char *const peer_address = "peer";

@@ -70,7 +70,7 @@ void kz_tail_cache_start(struct kz_tail_cache *cache, uint64_t floor, int64_t fl
 static enum kz_status grow(struct kz_tail_cache *cache)
 {
     uint32_t capacity = cache->capacity == 0 ? CAPACITY_FIRST : cache->capacity * 2;
-    struct kz_batch **batches = calloc(capacity, sizeof *batches);
+    struct kz_batch **batches = calloc(capacity, sizeof(struct kz_batch *));
     if (batches == NULL) return KZ_NO_MEMORY;
 
     for (uint32_t i = 0; i < cache->count; i++)

@@ -158,7 +158,7 @@ static void find_membership(const struct kz_disk *disk, struct kz_driver_start *
 static void find_tail(const struct kz_disk *disk, struct kz_driver_start *start)
 {
     uint64_t count = disk->last_index - disk->applied;
-    struct kz_batch **tail = must(calloc(count + 1, sizeof *tail));
+    struct kz_batch **tail = must(calloc(count + 1, sizeof(struct kz_batch *)));
     for (uint64_t next = disk->applied + 1; next <= disk->last_index;) {
         struct kz_batch *batch = kz_disk_read(disk, next, UINT32_MAX, 1u << 20);
         tail[start->tail_count++] = batch;

@@ -352,7 +352,7 @@ static bool run_one(struct kz_cluster *cluster, uint64_t until_ms)
         free(event.frame);
         return true;
     }
-    if (tick_ms > until_ms) return false;
+    if (node == NULL || tick_ms > until_ms) return false;
     if (tick_ms > cluster->now) cluster->now = tick_ms;
     tick(cluster, node);
     return true;
@@ -534,10 +534,8 @@ void kz_cluster_finish(struct kz_cluster *cluster)
         kz_disk_finish(&cluster->nodes[i].disk);
     }
     kz_disk_finish(&cluster->truth);
-    while (cluster->event_count > 0) {
-        struct kz_event_slot event = take_event(cluster);
-        free(event.frame);
-    }
+    for (unsigned i = 0; i < cluster->event_count; i++)
+        free(cluster->events[i].frame);
     free(cluster->events);
     free(cluster->leaders);
 }
