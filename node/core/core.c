@@ -215,12 +215,13 @@ static void on_stop(struct kz_core *core)
     if (core->stopping) return;
     core->stopping = true;
     core->stop_deadline_ms = core->now_ms + STOP_MS;
-    kz_core_notice(core, KZ_NOTICE_INFO, "stopping applied=%llu",
+    kz_core_notice(core, KZ_NOTICE_INFO, "draining applied=%llu",
                    (unsigned long long)core->applied);
     if (core->phase != KZ_RUNNING || core->role != KZ_LEADER) return;
 
     struct kz_error error;
     enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, &error);
+    core->handing_over = status == KZ_OK;
     if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
 }
 
@@ -282,10 +283,19 @@ static void tick(struct kz_core *core)
     kz_core_check(core, kz_driver_tick(core->driver, core->now_ms, &error), &error);
 }
 
+/* A leader that goes waits for its successor, for as long as an election would take. */
+static bool waits_for_successor(const struct kz_core *core)
+{
+    if (!core->handing_over || core->role != KZ_LEADER) return false;
+    uint64_t begun_ms = core->stop_deadline_ms - STOP_MS;
+    return core->now_ms - begun_ms < 2 * (uint64_t)core->options.election_timeout_ms;
+}
+
 static void run_stopping(struct kz_core *core)
 {
     if (!core->stopping) return;
     bool drained = core->inflight.waiters + core->inflight.repeats == 0;
+    drained = drained && !waits_for_successor(core);
     if (drained) kz_storing_flush(core, true);
     drained = drained && core->storing.write_count == 0;
     core->stopped = drained || core->now_ms >= core->stop_deadline_ms;

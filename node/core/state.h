@@ -234,6 +234,7 @@ struct kz_core {
     bool ledger_noticed;
 
     bool stopping;
+    bool handing_over; /* a successor was asked to take the leadership */
     uint64_t stop_deadline_ms;
     bool stopped;
     bool halted;

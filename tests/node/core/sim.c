@@ -293,7 +293,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .demo_clock = sim->options.demo_rate > 0,
         .demo_rate = sim->options.demo_rate,
     };
-    memset(options.cluster, 7, KZ_ID_SIZE);
+    memcpy(options.cluster, node->disk.identity.cluster, KZ_ID_SIZE);
     for (unsigned i = 1; i <= sim->options.nodes; i++) {
         address(addresses[i][0], 'p', i);
         address(addresses[i][1], 'c', i);

@@ -134,9 +134,18 @@ bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *ou
 bool kz_sim_await(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
                   struct kz_answer *out_answer);
 
+/* Submits ENTRY and waits for its answer, which has to come. */
+struct kz_answer kz_sim_ask(struct kz_sim_client *client, const struct kz_entry *entry);
+/* Runs until the answer to a query is there; its body stays in the inbox. */
+bool kz_sim_await_answer(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
+                         struct kz_answer_header *out_header, struct kz_reader *out_content);
+/* Runs until the connection is closed. Returns: false after LIMIT_MS. */
+bool kz_sim_await_close(struct kz_sim_client *client, uint64_t limit_ms);
+
 /* Entries for tests. */
 struct kz_entry kz_sim_territory(uint64_t request);
 struct kz_entry kz_sim_application(uint64_t request, uint64_t child);
+struct kz_entry kz_sim_actor(uint64_t request, uint32_t number, enum kz_role role);
 void kz_sim_set_request(struct kz_entry *entry, uint64_t request);
 
 #endif

@@ -93,6 +93,36 @@ bool kz_sim_await(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
     return false;
 }
 
+struct kz_answer kz_sim_ask(struct kz_sim_client *client, const struct kz_entry *entry)
+{
+    struct kz_answer answer;
+    bool came = kz_sim_await(client, kz_sim_submit(client, entry), 5000, &answer);
+    KZ_ASSERT(came);
+    return answer;
+}
+
+bool kz_sim_await_answer(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
+                         struct kz_answer_header *out_header, struct kz_reader *out_content)
+{
+    for (uint64_t i = 0; i < limit_ms; i++) {
+        struct kz_frame frame;
+        while (kz_sim_take(client, KZ_MESSAGE_ANSWER, &frame)) {
+            enum kz_status status = kz_answer_decode(&frame, out_header, out_content);
+            KZ_ASSERT(status == KZ_OK);
+            if (frame.tag == tag) return true;
+        }
+        kz_sim_run(client->sim, 1);
+    }
+    return false;
+}
+
+bool kz_sim_await_close(struct kz_sim_client *client, uint64_t limit_ms)
+{
+    for (uint64_t i = 0; i < limit_ms && client->connection != NULL; i++)
+        kz_sim_run(client->sim, 1);
+    return client->connection == NULL;
+}
+
 /* ---- Entries ---- */
 
 void kz_sim_set_request(struct kz_entry *entry, uint64_t request)
@@ -117,6 +147,15 @@ struct kz_entry kz_sim_application(uint64_t request, uint64_t child)
     entry.application.birth_year = 2021;
     entry.application.category = KZ_GENERAL;
     memcpy(entry.application.child, &child, sizeof(child));
+    kz_sim_set_request(&entry, request);
+    return entry;
+}
+
+struct kz_entry kz_sim_actor(uint64_t request, uint32_t number, enum kz_role role)
+{
+    struct kz_entry entry = {.type = KZ_ACTOR};
+    entry.actor_entry.number = number;
+    entry.actor_entry.role = (uint8_t)role;
     kz_sim_set_request(&entry, request);
     return entry;
 }
