@@ -35,7 +35,10 @@ int main(void)
 
 
 def run(*command: str, **options) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def exported(library: pathlib.Path) -> set[str]:

@@ -5,6 +5,10 @@
 
 #include <kezek/kezek.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct uv_loop_s;
 struct kezek_uv;
 
@@ -21,5 +25,9 @@ KEZEK_API void kezek_uv_flush(struct kezek_uv *handle);
 /* Ends the handle, in one of the client's callbacks too: when the loop has closed its handles, what
  * still waits is answered with KEZEK_CLOSED, CLOSED (may be NULL) is called and HANDLE freed. */
 KEZEK_API void kezek_uv_close(struct kezek_uv *handle, void (*closed)(void *data), void *data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
