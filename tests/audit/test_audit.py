@@ -428,12 +428,16 @@ class Forgery(audit.Case):
         self.forge("runs", 20, self.seal(struct.pack("<Q", 2 + 7), 20))
         self.assertNotEqual(self.run_audit("verify", "--data", self.data).code, 0)
 
-    def test_a_term_in_a_leaf_is_found(self):
+    def test_another_term_is_found(self):
         block = self.rows("leaves")[1]
         leaves = bytearray(block[:-8])
         leaves[18 * 44:18 * 44 + 8] = struct.pack("<Q", 2)  # entry 19, of term 1
         self.forge("leaves", 1, self.seal(bytes(leaves), 1))
-        self.assertIn("entry 19 ", self.expect(7, "verify", "--data", self.data).error)
+        self.assertIn("entry 19 is damaged", self.expect(7, "verify", "--data", self.data).error)
+        record = self.rows("entries")[19][8:]
+        seed = read_ledger.sum_of(struct.pack("<QQ", 19, 2))
+        self.forge("entries", 19, struct.pack("<Q", read_ledger.sum_of(record, seed)) + record)
+        self.assertIn("entry 19 is bad: its term", self.expect(7, "verify", "--data", self.data).error)
 
 
 if __name__ == "__main__":

@@ -353,6 +353,45 @@ static void a_newer_format_is_told_apart(void **state)
     assert_int_equal(status_of_opening(KZ_LOG_READ_ONLY), KZ_NEWER);
 }
 
+/* Writes HEAD with right checksums into a ledger of 100 entries. Returns: what opening it says. */
+static enum kz_status status_with_head(const struct kz_head *head)
+{
+    char path[PATH_SIZE + 64];
+    struct kz_store *store = NULL;
+    struct kz_transaction transaction;
+    struct kz_error error = {.text = ""};
+    (void)snprintf(path, sizeof path, "%s/ledger", directory);
+    assert_int_equal(kz_store_open(path, false, 0, &store, &error), KZ_OK);
+    assert_int_equal(kz_transaction_begin_write(store, 0, &error, &transaction), KZ_OK);
+    assert_int_equal(kz_head_write(&transaction, head), KZ_OK);
+    assert_int_equal(kz_transaction_commit(&transaction), KZ_OK);
+    kz_store_close(store);
+    return status_of_opening(KZ_LOG_EXISTING);
+}
+
+static void a_head_that_differs_from_the_tables_is_found(void **state)
+{
+    (void)state;
+    uint8_t results[40] = {0};
+    struct kz_log *log = open_log(directory);
+    append(log, 60, 1);
+    append(log, 40, 5);
+    struct kz_log_write apply = {.result_first = 1, .results = results, .result_count = 40};
+    assert_int_equal(kz_log_append(log, &apply, NULL), KZ_OK);
+    kz_log_close(log);
+
+    const struct kz_head right = {100, 5, 40, 2, 3};
+    assert_int_equal(status_with_head(&right), KZ_OK);
+    const struct kz_head wrong[] = {
+        {101, 5, 40, 2, 3}, {99, 5, 40, 2, 3},  {100, 4, 40, 2, 3}, {100, 5, 41, 2, 3},
+        {100, 5, 39, 2, 3}, {100, 5, 40, 1, 3}, {100, 5, 40, 3, 3}, {100, 5, 40, 2, 2},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(status_with_head(&wrong[i]), KZ_CORRUPT);
+    }
+    assert_int_equal(status_with_head(&right), KZ_OK);
+}
+
 static void a_read_only_log_is_not_written(void **state)
 {
     (void)state;
@@ -382,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_ledger_that_was_half_made_is_made_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_told_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_head_that_differs_from_the_tables_is_found, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_read_only_log_is_not_written, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("failures", tests, NULL, NULL);

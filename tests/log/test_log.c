@@ -118,6 +118,34 @@ static void a_dropped_tail_is_replaced(void **state)
     kz_log_close(log);
 }
 
+static void terms_are_dropped_with_their_entries(void **state)
+{
+    (void)state;
+    uint32_t count = 0;
+    struct kz_error error;
+    struct kz_log *log = open_log(directory);
+    for (uint64_t term = 1; term <= 6; term++)
+        append(log, 10, term);
+    struct kz_batch *batch = make_batch(32, 30, 9);
+    const struct kz_batch *batches[] = {batch};
+    struct kz_log_write write = {.drop_from = 32, .batches = batches, .batch_count = 1};
+    assert_int_equal(kz_log_append(log, &write, &error), KZ_OK);
+    kz_batch_release(batch);
+    for (int round = 0; round < 2; round++) {
+        const struct kz_term_run *runs = kz_log_term_runs(log, &count);
+        assert_int_equal(count, 5);
+        for (uint32_t i = 0; i < 4; i++) {
+            assert_int_equal(runs[i].first_index, 1 + 10 * i);
+            assert_int_equal(runs[i].term, 1 + i);
+        }
+        assert_int_equal(runs[4].first_index, 32);
+        assert_int_equal(runs[4].term, 9);
+        assert_entries(log, 61);
+        log = reopen(log);
+    }
+    kz_log_close(log);
+}
+
 static void a_long_tail_is_dropped(void **state)
 {
     (void)state;
@@ -225,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(entries_can_come_one_by_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(several_batches_are_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dropped_tail_is_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(terms_are_dropped_with_their_entries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_tail_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_stay_within_their_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results_are_stored_behind_the_applied_index, set_up,
