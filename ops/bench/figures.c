@@ -92,6 +92,7 @@ void figures_read(const char *admin, struct figures *out)
         node->loader_seconds = sample(text, "kezek_thread_cpu_seconds_total{thread=\"loader\"}");
         node->fsyncs = sample(text, "kezek_fsyncs_total");
         node->entries = sample(text, "kezek_appended_entries_total");
+        node->started = sample(text, "process_start_time_seconds");
         node->resident_bytes = sample(text, "process_resident_memory_bytes");
     }
 }
@@ -105,7 +106,7 @@ void figures_report(json_t *report, const struct figures *before, const struct f
     for (unsigned i = 0; i < before->count; i++) {
         const struct node_figures *from = &before->nodes[i];
         const struct node_figures *to = &after->nodes[i];
-        if (!from->answered || !to->answered) continue;
+        if (!from->answered || !to->answered || from->started < to->started) continue;
 
         json_t *node = json_object();
         (void)json_object_set_new(node, "leader", json_boolean(to->is_leader));

@@ -14,6 +14,7 @@ struct node_figures {
     bool is_leader;
     double cpu_seconds, loop_seconds, writer_seconds, loader_seconds;
     double fsyncs, entries, resident_bytes;
+    double started; /* when, to tell a node that was restarted meanwhile */
 };
 
 struct figures {
@@ -25,7 +26,8 @@ struct figures {
  * does not answer. */
 void figures_read(const char *admin, struct figures *out);
 
-/* Adds to REPORT an array `nodes`: what each used between the two for each of ENTRIES. */
+/* Adds to REPORT an array `nodes`: what each used between the two for each of ENTRIES,
+ * but for nodes that were restarted. */
 void figures_report(json_t *report, const struct figures *before, const struct figures *after,
                     uint64_t entries);
 
