@@ -150,7 +150,7 @@ static void what_does_not_fit_waits_until_it_has_drained(void **state)
     uint64_t first = sim.nodes[1].disk.last + 1;
     enum { COUNT = 20000 };
     struct kz_batch *batch = kz_batch_create(first, COUNT, COUNT * 60);
-    struct kz_entry entry = {.type = KZ_CALENDAR, .time = KZ_SIM_WALL_MS};
+    struct kz_entry entry = {.type = KZ_CALENDAR, .time = KZ_SIM_WALL_MS + 60000};
     uint8_t record[64];
     for (int i = 0; i < COUNT; i++) {
         entry.calendar = (struct kz_calendar_fields){20000 + i, true};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/core/peer_messages.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint8_t buffer[KZ_RECORD_SIZE_MAX + KZ_PEER_SMALL_SIZE_MAX];
+
+static struct kz_frame parsed(const struct kz_writer *writer)
+{
+    struct kz_frame frame;
+    size_t size;
+    assert_false(writer->failed);
+    assert_int_equal(
+        kz_frame_parse(writer->first, kz_writer_size(writer), sizeof(buffer), &frame, &size),
+        KZ_OK);
+    return frame;
+}
+
+static const struct kz_peer_hello example = {
+    .cluster = {1, 2},
+    .id = 3,
+    .to = 1,
+    .incarnation = {4},
+    .list = {5},
+    .first = {6},
+    .known = {7},
+    .empty = true,
+    .peer = {"127.0.0.1:7203", 14},
+    .client = {"127.0.0.1:7103", 14},
+};
+
+static void hello_comes_back_and_nothing_else_is_one(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_hello_encode(&writer, &example);
+    struct kz_frame frame = parsed(&writer);
+    struct kz_peer_hello again;
+    assert_int_equal(kz_peer_hello_decode(&frame, &again), KZ_OK);
+    assert_memory_equal(again.cluster, example.cluster, KZ_ID_SIZE);
+    assert_int_equal(again.id, 3);
+    assert_int_equal(again.to, 1);
+    assert_memory_equal(again.incarnation, example.incarnation, KZ_ID_SIZE);
+    assert_memory_equal(again.list, example.list, KZ_ID_SIZE);
+    assert_memory_equal(again.first, example.first, KZ_ID_SIZE);
+    assert_memory_equal(again.known, example.known, KZ_ID_SIZE);
+    assert_true(again.empty);
+    assert_memory_equal(again.peer.bytes, "127.0.0.1:7203", 14);
+    assert_memory_equal(again.client.bytes, "127.0.0.1:7103", 14);
+
+    size_t size = frame.body_size;
+    for (frame.body_size = 0; frame.body_size < size; frame.body_size++)
+        assert_int_equal(kz_peer_hello_decode(&frame, &again), KZ_MALFORMED);
+    frame.body_size = size + 1;
+    assert_int_equal(kz_peer_hello_decode(&frame, &again), KZ_MALFORMED);
+}
+
+static void the_hello_has_the_documented_offsets(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_hello_encode(&writer, &example);
+    const uint8_t *body = buffer + KZ_FRAME_HEADER_SIZE;
+    assert_int_equal(body[0], 1);
+    assert_int_equal(body[16], 3);
+    assert_int_equal(body[24], 1);
+    assert_int_equal(body[32], 4);
+    assert_int_equal(body[48], 5);
+    assert_int_equal(body[64], 6);
+    assert_int_equal(body[80], 7);
+    assert_int_equal(body[96], 1);
+    assert_int_equal(body[97], 14);
+    assert_int_equal(body[112], 14);
+    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 127);
+}
+
+static void a_hello_without_an_id_is_malformed(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    struct kz_peer_hello hello = example;
+    hello.id = 0;
+    kz_peer_hello_encode(&writer, &hello);
+    struct kz_frame frame = parsed(&writer);
+    assert_int_equal(kz_peer_hello_decode(&frame, &hello), KZ_MALFORMED);
+}
+
+static void a_refusal_comes_back(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_refused_encode(&writer, KZ_REFUSED_LOST, "its disk is empty");
+    struct kz_frame frame = parsed(&writer);
+    enum kz_refusal why;
+    struct kz_text sentence;
+    assert_int_equal(kz_peer_refused_decode(&frame, &why, &sentence), KZ_OK);
+    assert_int_equal(why, KZ_REFUSED_LOST);
+    assert_memory_equal(sentence.bytes, "its disk is empty", 17);
+    size_t size = frame.body_size;
+    for (frame.body_size = 0; frame.body_size < size; frame.body_size++)
+        assert_int_equal(kz_peer_refused_decode(&frame, &why, &sentence), KZ_MALFORMED);
+}
+
+static void pairs_come_back_at_their_widths(void **state)
+{
+    (void)state;
+    for (unsigned type = KZ_PEER_CLOCK; type <= KZ_PEER_READ_INDEX_ANSWER; type++) {
+        struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+        kz_peer_pair_encode(&writer, (enum kz_peer_frame)type, (struct kz_peer_pair){7, 8});
+        struct kz_frame frame = parsed(&writer);
+        struct kz_peer_pair pair;
+        bool single = type == KZ_PEER_CLOCK || type == KZ_PEER_READ_INDEX;
+        assert_int_equal(frame.body_size, single ? 8 : 16);
+        assert_int_equal(kz_peer_pair_decode(&frame, &pair), KZ_OK);
+        assert_int_equal(pair.first, 7);
+        assert_int_equal(pair.second, single ? 0 : 8);
+        frame.body_size--;
+        assert_int_equal(kz_peer_pair_decode(&frame, &pair), KZ_MALFORMED);
+        frame.body_size += 2;
+        assert_int_equal(kz_peer_pair_decode(&frame, &pair), KZ_MALFORMED);
+    }
+}
+
+static void a_first_entry_is_a_membership_or_nothing(void **state)
+{
+    (void)state;
+    uint8_t record[KZ_RECORD_SIZE_MAX];
+    struct kz_entry entry = {.type = KZ_MEMBERSHIP};
+    entry.membership.count = 1;
+    entry.membership.members[0] = (struct kz_member){1, KZ_VOTER, {"a:1", 3}, {"b:2", 3}};
+    struct kz_membership_fields members;
+    size_t size = kz_record_encode(&entry, record, sizeof(record));
+
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_first_entry_encode(&writer, record, size);
+    struct kz_frame frame = parsed(&writer);
+    assert_int_equal(kz_peer_first_entry_decode(&frame, &members), KZ_OK);
+    assert_int_equal(members.count, 1);
+    assert_int_equal(members.members[0].id, 1);
+
+    frame.body_size = 0;
+    assert_int_equal(kz_peer_first_entry_decode(&frame, &members), KZ_OK);
+    assert_int_equal(members.count, 0);
+
+    entry.time = 1;
+    size = kz_record_encode(&entry, record, sizeof(record));
+    writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_first_entry_encode(&writer, record, size);
+    frame = parsed(&writer);
+    assert_int_equal(kz_peer_first_entry_decode(&frame, &members), KZ_MALFORMED);
+
+    entry = (struct kz_entry){.type = KZ_BARRIER};
+    size = kz_record_encode(&entry, record, sizeof(record));
+    writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_first_entry_encode(&writer, record, size);
+    frame = parsed(&writer);
+    assert_int_equal(kz_peer_first_entry_decode(&frame, &members), KZ_MALFORMED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hello_comes_back_and_nothing_else_is_one),
+        cmocka_unit_test(the_hello_has_the_documented_offsets),
+        cmocka_unit_test(a_hello_without_an_id_is_malformed),
+        cmocka_unit_test(a_refusal_comes_back),
+        cmocka_unit_test(pairs_come_back_at_their_widths),
+        cmocka_unit_test(a_first_entry_is_a_membership_or_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
