@@ -1,0 +1,585 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""kezek against a fake node: what it sends, what it prints, how it ends.
+
+The program is KEZEK of the environment.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import pty
+import re
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+import fake_node as fake
+from fake_node import FakeNode, applied, result
+
+KEZEK = os.environ.get("KEZEK", "kezek")
+ID = "ab" * 16
+CHILD = "0123456789abcdef" * 2
+
+
+def nobody() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+def run(*words: str, endpoints: str | None = None, stdin: str = "") -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if name != "KEZEK_ENDPOINTS"}
+    if endpoints is not None:
+        environment["KEZEK_ENDPOINTS"] = endpoints
+    return subprocess.run([KEZEK, *words], env=environment, input=stdin, capture_output=True, text=True, timeout=60)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.node = self.enterContext(FakeNode())
+
+    def kezek(self, *words: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess:
+        done = run(*words, endpoints=self.node.address, stdin=stdin)
+        self.assertEqual(done.returncode, code, f"kezek {' '.join(words)}\n{done.stdout}{done.stderr}")
+        return done
+
+
+class CommandLine(Case):
+    def test_what_is_wrong_is_named(self):
+        for words, text in [
+            ((), "usage: kezek COMMAND"),
+            (("withdaw", "5"), 'no command "withdaw 5"; did you mean "withdraw"?'),
+            (("teritory", "set"), 'did you mean "territory set"?'),
+            (("territory",), "there are: territory set, territory show"),
+            (("endpoint", "healt"), "there are: endpoint health, endpoint status"),
+            (("xyzzy",), 'no command "xyzzy"\n'),
+            (("apply", "--birthyear", "2021"), "apply has no option --birthyear; did you mean --birth-year?"),
+            (("show", "5", "--locl"), "--locl: no value follows"),
+            (("show", "5", "--locl", "x"), "did you mean --local?"),
+            (("show", "5", "--from", "3"), "show has no option --from"),
+            (("withdraw", "1", "2"), '"2" is one word too many; usage: kezek withdraw APPLICATION'),
+            (("withdraw", "1", "--application", "2"), '"1" is one word too many'),
+            (("withdraw", "--application", "1", "--application", "2"), "given twice"),
+            (("withdraw", "abc"), '"application"'),
+            (("withdraw",), '"application"'),
+            (("claim", "1"), '"kindergarten"'),
+            (("apply", "--territory", "1"), '"birth_year"'),
+            (("reclassify", "5", "first"), "out_of_turn"),
+            (("calendar", "set", "2026-02-30", "--working", "true"), '"date"'),
+            (("show",), "usage: kezek show APPLICATION"),
+            (("show", "0"), "no number from 1"),
+            (("show", "-5"), "-5: no value follows"),
+            (("position",), "usage: kezek position"),
+            (("queue", "1", "2021"), "usage: kezek queue"),
+            (("queue", "1", "1999", "ordinary"), "no number from 2000 to 2199"),
+            (("queue", "1", "2021", "special"), "ordinary or correctional"),
+            (("request", "12"), "is not 32 hex digits"),
+            (("show", "5", "-o", "yaml"), "none of table, simple, json, jsonl"),
+            (("show", "5", "--timeout", "0"), "no number from 1 to 3600"),
+            (("show", "5", "--timeout", "5m"), "no number from 1"),
+            (("show", "5", "--actor", "-1"), "no number from 0"),
+            (("withdraw", "5", "--request", "xyz"), "is not 32 hex digits"),
+            (("show", "5", "--" + "x" * 80, "y"), "no command has an option"),
+            (("load",), "usage: kezek load"),
+            (("load", "/nonexistent"), "/nonexistent: No such file"),
+            (("watch", "--from", "5", "--to", "4"), "no number from 5"),
+        ]:
+            with self.subTest(words=words):
+                done = self.kezek(*words, code=2)
+                self.assertIn(text, done.stderr)
+                self.assertEqual(done.stdout, "")
+        self.assertEqual(self.node.submits, [])
+
+    def test_endpoints_are_needed_and_checked(self):
+        for words, endpoints, text in [
+            (("show", "5"), None, "set KEZEK_ENDPOINTS"),
+            (("show", "5"), "", "set KEZEK_ENDPOINTS"),
+            (("withdraw", "5"), "nonsense", '"nonsense" is not HOST:PORT'),
+            (("endpoint", "status"), "127.0.0.1:1,x", '"x" is not HOST:PORT'),
+            (("load", "-"), None, "set KEZEK_ENDPOINTS"),
+        ]:
+            with self.subTest(words=words, endpoints=endpoints):
+                done = run(*words, endpoints=endpoints)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(text, done.stderr)
+
+    def test_options_may_stand_anywhere(self):
+        for words in [
+            ("--endpoints", self.node.address, "withdraw", "5"),
+            ("withdraw", "--endpoints", self.node.address, "5"),
+            ("withdraw", "5", f"--endpoints={self.node.address}"),
+            ("--application", "5", "withdraw", f"--endpoints={self.node.address}"),
+            ("--application=5", "--endpoints", self.node.address, "--", "withdraw"),
+        ]:
+            with self.subTest(words=words):
+                self.node.submits.clear()
+                done = run(*words, endpoints="nonsense")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.node.records[0][32:], struct.pack("<Q", 5))
+
+    def test_help_tells_every_command_and_its_fields(self):
+        overview = run("--help").stdout
+        self.assertEqual(run("help").stdout, overview)
+        names = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", overview, re.M)
+        self.assertEqual(len(names), 27)
+        for name in names:
+            done = run("help", *name.split())
+            self.assertEqual(done.returncode, 0)
+            self.assertTrue(done.stdout.startswith(f"usage: kezek {name}"))
+            self.assertEqual(run(*name.split(), "--help").stdout, done.stdout)
+        self.assertIn("--access-unit working|calendar", run("help", "policy", "set").stdout)
+        self.assertIn("--evening HH:MM", run("help", "policy", "set").stdout)
+        self.assertEqual(run("help", "aply").returncode, 2)
+        self.assertRegex(run("--version").stdout, r"^kezek \d+\.\d+\.\d+\n$")
+
+
+class Entries(Case):
+    def test_each_command_sends_its_record(self):
+        zeros = bytes(16)
+        child = bytes.fromhex(CHILD)
+        name = "Балапан".encode()
+        for words, kind, fields in [
+            (("territory", "set", "1", "--name", "Балапан", "--utc-offset-minutes", "-90"), 1,
+             struct.pack("<IiH", 1, -90, len(name)) + name),
+            (("policy", "set", "1", "--evening", "19:00", "--morning", "08:30", "--first-priority", "2", "--general", "4",
+              "--access-days", "1", "--access-unit", "calendar", "--referral-days", "6", "--stop-list-days", "10",
+              "--unused-limit", "0", "--register-closed", "true"), 2,
+             struct.pack("<I5iBiiiB", 1, 1140, 510, 2, 4, 1, 1, 6, 10, 0, 1)),
+            (("calendar", "set", "2026-12-16", "--working", "false"), 3, struct.pack("<iB", 20803, 0)),
+            (("kindergarten", "set", "7", "--territory", "1", "--name", "Балапан", "--open", "true"), 4,
+             struct.pack("<IIBH", 7, 1, 1, len(name)) + name),
+            (("actor", "set", "9", "--role", "clerk", "--territory", "1"), 5, struct.pack("<IBII", 9, 2, 1, 0) + bytes(32)),
+            (("apply", "--territory", "1", "--birth-year", "2021", "--kind", "ordinary", "--category", "general", "--child", CHILD,
+              "--secret-hash", "ee" * 32), 6, struct.pack("<IHBB", 1, 2021, 0, 2) + zeros + child + b"\xee" * 32 + bytes(8)),
+            (("reclassify", "5", "first_priority", "--evidence", CHILD), 7, struct.pack("<QB", 5, 1) + child),
+            (("reclassify", "5", "out_of_turn"), 7, struct.pack("<QB", 5, 0) + zeros),
+            (("correct", "5", "2020", "correctional"), 8, struct.pack("<QHB", 5, 2020, 1)),
+            (("withdraw", "5"), 9, struct.pack("<Q", 5)),
+            (("reinstate", "--application", "5"), 10, struct.pack("<Q", 5)),
+            (("claim", "5", "7"), 11, struct.pack("<QI", 5, 7)),
+            (("claim", "--application", "5", "7"), 11, struct.pack("<QI", 5, 7)),
+            (("decline", "5"), 12, struct.pack("<Q", 5)),
+            (("ready", "5"), 13, struct.pack("<Q", 5)),
+            (("vacancy", "7", "2021", "ordinary", "3"), 14, struct.pack("<IHBi", 7, 2021, 0, 3)),
+            (("retract", "7", "--birth-year", "2021", "--kind", "ordinary", "--places", "3"), 15,
+             struct.pack("<IHBi", 7, 2021, 0, 3)),
+            (("enrol", "5"), 16, struct.pack("<Q", 5)),
+        ]:
+            with self.subTest(words=words):
+                self.node.submits.clear()
+                done = self.kezek(*words, "--actor", "77")
+                self.assertEqual(done.stdout, f"ok {self.node.next_index}\n")
+                record = self.node.records[0]
+                self.assertEqual(record[:12], struct.pack("<BBHq", 1, kind, 0, 0))
+                self.assertNotEqual(record[12:28], zeros)
+                self.assertEqual(record[28:32], struct.pack("<I", 77))
+                self.assertEqual(record[32:], fields)
+
+    def test_applied_at_is_sent_when_given(self):
+        self.kezek("apply", "--territory", "1", "--birth-year", "2021", "--kind", "ordinary", "--category", "general", "--child", CHILD,
+                   "--applied-at", "1500000000000")
+        self.assertEqual(self.node.records[0][2:4], b"\x01\x00")
+        self.assertEqual(self.node.records[0][-8:], struct.pack("<q", 1500000000000))
+
+    def test_every_result_has_its_exit_code(self):
+        codes = {"ok": 0, "conflict": 5, "duplicate": 5, "not_allowed": 6, "unknown_territory": 4, "unknown_kindergarten": 4,
+                 "unknown_application": 4}
+        for word in fake.RESULT_WORDS:
+            if word == "repeated":
+                continue
+            for first, suffix in [(applied(12, word), " 12\n"), (result(fake.REPEATED, word, 12), " 12 repeated\n"),
+                                  (result(fake.REFUSED, word), "\n")]:
+                with self.subTest(word=word, suffix=suffix):
+                    self.node.answers = [first]
+                    done = self.kezek("withdraw", "5", code=codes.get(word, 1))
+                    self.assertEqual(done.stdout, word + suffix)
+                    self.assertEqual(done.stderr == "", word == "ok")
+
+    def test_a_request_id_is_sent_as_given(self):
+        self.kezek("withdraw", "5", "--request", ID)
+        self.assertEqual(self.node.records[0][12:28].hex(), ID)
+
+    def test_json_is_the_ledgers_own_line(self):
+        request = bytes.fromhex(ID)
+        record = fake.record(11, struct.pack("<QI", 5, 7), request=request, actor=3)
+        self.node.entries = {12: fake.entry(record, term=9, word="no_place")}
+        for first in (applied(12, "no_place"), result(fake.REPEATED, "no_place", 12)):
+            for form in ("json", "jsonl"):
+                self.node.answers = [first]
+                done = self.kezek("claim", "5", "7", "--request", ID, "-o", form, code=1)
+                self.assertEqual(done.stdout, f'{{"index":12,"term":9,"time":{fake.TIME},"request":"{ID}","actor":3,"type":"claim",'
+                                              '"application":5,"kindergarten":7,"result":"no_place"}\n')
+
+    def test_json_without_the_ledgers_line_leaves_out_what_is_not_known(self):
+        self.node.answers = [applied(12), result(fake.REPEATED, "ok", 12), result(fake.REFUSED, "conflict")]
+        rest = f'"request":"{ID}","actor":0,"type":"withdraw","application":5,"result":'
+        for code, line in [(0, f'{{"index":12,"time":{fake.TIME},{rest}"ok"}}\n'), (0, f'{{"index":12,{rest}"ok"}}\n'),
+                           (5, f'{{{rest}"conflict"}}\n')]:
+            self.assertEqual(self.kezek("withdraw", "5", "--request", ID, "-o", "json", code=code).stdout, line)
+
+
+class Receipts(Case):
+    APPLY = ("apply", "--territory", "1", "--birth-year", "2021", "--kind", "ordinary", "--category", "general", "--child", CHILD)
+
+    def secret_hash(self) -> str:
+        return self.node.records[0][72:104].hex()
+
+    def check_secret(self, text: str):
+        secret = re.search(r"secret (?:is )?([0-9a-f]{32})", text)[1]
+        self.assertEqual(hashlib.sha256(bytes.fromhex(secret)).hexdigest(), self.secret_hash())
+
+    def test_the_secret_is_shown_with_the_applications_number(self):
+        done = self.kezek(*self.APPLY)
+        self.assertIn(f"receipt: application {self.node.next_index}, ", done.stderr)
+        self.check_secret(done.stderr)
+
+    def test_the_secret_is_shown_when_the_answer_comes_as_a_repeat(self):
+        """The first answer was lost with its connection, so the second one is a repeat's."""
+        self.node.drops = 1
+        self.node.answers = [result(fake.REPEATED, "ok", 55)]
+        done = self.kezek(*self.APPLY)
+        self.assertEqual(done.stdout, "ok 55 repeated\n")
+        self.assertIn("receipt: application 55, ", done.stderr)
+        self.check_secret(done.stderr)
+
+    def test_the_secret_is_shown_when_the_outcome_is_not_known(self):
+        self.node.silent = True
+        done = self.kezek(*self.APPLY, "--timeout", "300ms", code=3)
+        self.assertIn(f"kezek request {self.node.records[0][12:28].hex()}", done.stderr)
+        self.check_secret(done.stderr)
+
+    def test_no_secret_is_shown_for_what_was_refused_or_given(self):
+        self.node.answers = [applied(12, "duplicate")]
+        self.assertNotIn("secret", self.kezek(*self.APPLY, code=5).stderr)
+        self.assertEqual(self.kezek(*self.APPLY, "--secret-hash", "ee" * 32).stderr, "")
+
+    def test_every_secret_is_another(self):
+        self.kezek(*self.APPLY)
+        self.kezek(*self.APPLY)
+        self.assertNotEqual(self.node.records[0][72:104], self.node.records[1][72:104])
+
+
+class Nodes(Case):
+    def test_without_a_node_it_is_unavailable(self):
+        done = run("withdraw", "5", "--timeout", "300ms", endpoints=nobody())
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("refused", done.stderr)
+        self.assertEqual(run("show", "5", "--timeout", "300ms", endpoints=nobody()).returncode, 3)
+
+    def test_an_answer_that_does_not_come_is_unknown(self):
+        self.node.silent = True
+        done = self.kezek("withdraw", "5", "--timeout", "300ms", code=3)
+        self.assertIn(f"kezek request {self.node.records[0][12:28].hex()}", done.stderr)
+
+    def test_a_clock_that_is_not_trusted_is_unavailable_and_said(self):
+        self.node.answers = [result(fake.UNAVAILABLE, reason=2) for _ in range(100)]
+        self.assertIn("agrees on the time", self.kezek("withdraw", "5", "--timeout", "300ms", code=3).stderr)
+
+    def test_a_spent_budget_is_unavailable_and_said(self):
+        self.node.answers = [result(fake.BUSY, reason=6, retry_ms=60000)]
+        self.assertIn("come back in 60000 ms", self.kezek("withdraw", "5", code=3).stderr)
+
+    def test_a_lost_connection_sends_the_same_record_again(self):
+        self.node.drops = 2
+        self.kezek("withdraw", "5")
+        first, second, third = self.node.submits
+        self.assertEqual(first, second)
+        self.assertEqual(first, third)
+
+    def test_the_leader_is_followed(self):
+        with FakeNode(2) as leader:
+            self.node.leader, self.node.leader_address = 2, leader.address
+            self.kezek("withdraw", "5")
+            self.assertEqual(self.node.submits, [])
+            self.assertEqual(len(leader.records), 1)
+
+    def test_a_dead_endpoint_gives_way(self):
+        done = run("withdraw", "5", endpoints=f"{nobody()},{self.node.address}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_local_asks_any_node_and_says_so(self):
+        self.node.leader, self.node.leader_address = 2, nobody()
+        self.node.contents[fake.APPLICATION] = fake.application()
+        self.kezek("show", "12", "--local", "-o", "json")
+        self.assertEqual(self.node.queries[0][:2], (fake.APPLICATION, True))
+
+    def test_what_speaks_another_protocol_is_said(self):
+        self.node.greeting = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+        self.assertIn("over the bound", self.kezek("show", "5", "--timeout", "300ms", code=3).stderr)
+
+
+class Questions(Case):
+    def test_show(self):
+        self.node.contents[fake.APPLICATION] = fake.application(last_day=20803)
+        self.node.contents[fake.TERRITORY] = fake.territory()
+        values = dict(line.split(None, 1) for line in self.kezek("show", "12", "-o", "table").stdout.splitlines())
+        self.assertEqual(values["position"], "7")
+        self.assertEqual(values["state"], "waiting")
+        self.assertEqual(values["applied_at"], "2026-12-01T10:00:00+05:00")
+        self.assertEqual(values["last_day"], "2026-12-16")
+        self.assertEqual(values["kindergarten"], "-")
+        row = json.loads(self.kezek("show", "12", "-o", "json").stdout)
+        self.assertEqual(row["applied_at"], fake.TIME)
+        self.assertEqual(row["child"], "c1" * 16)
+        self.assertIsNone(row["kindergarten"])
+        self.assertEqual(row["as_of"], fake.AS_OF)
+
+    def test_times_without_a_territory_and_before_1970(self):
+        self.node.contents[fake.APPLICATION] = fake.application()
+        self.assertIn("2026-12-01T05:00:00Z", self.kezek("show", "12").stdout)
+        self.node.contents[fake.APPLICATION] = fake.application(applied_at=-1000)
+        self.node.contents[fake.TERRITORY] = fake.territory(offset=-570)
+        self.assertIn("1969-12-31T14:29:59-09:30", self.kezek("show", "12").stdout)
+
+    def test_what_there_is_not_is_not_found(self):
+        for words in [("show", "5"), ("queue", "9", "2021", "ordinary"), ("bulletins", "9"), ("places", "9"), ("request", ID),
+                      ("territory", "show", "9")]:
+            with self.subTest(words=words):
+                done = self.kezek(*words, code=4)
+                self.assertIn("there is no ", done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_positions(self):
+        self.node.contents[fake.POSITIONS] = struct.pack("<IB", 3, 0) + struct.pack("<IB", 0, 1)
+        done = self.kezek("position", "12", "13")
+        self.assertEqual(done.stdout, f"12 3 waiting {fake.AS_OF}\n13 0 called {fake.AS_OF}\n")
+        self.node.contents[fake.POSITIONS] = struct.pack("<IB", 3, 0)
+        self.assertEqual(json.loads(self.kezek("position", "--application", "12", "-o", "json").stdout),
+                         {"application": 12, "position": 3, "state": "waiting", "as_of": fake.AS_OF})
+        self.node.contents[fake.POSITIONS] = struct.pack("<IB", 0, 255)
+        self.assertEqual(self.kezek("position", "12", code=4).stdout, f"12 0 - {fake.AS_OF}\n")
+
+    def test_queue(self):
+        self.node.contents[fake.QUEUE] = fake.queue([50, 60])
+        self.assertEqual(self.kezek("queue", "1", "2021", "ordinary", "3", "2").stdout, "3 50\n4 60\n")
+        self.assertEqual(self.node.queries[0][2], struct.pack("<IHBBII", 1, 2021, 0, 0, 3, 2))
+        table = self.kezek("queue", "1", "2021", "ordinary", "--first", "3", "-o", "table").stdout.splitlines()
+        self.assertTrue(table[0].startswith("waiting: 1 owed, 2 out of turn, 3 first priority, 4 general"))
+        self.assertEqual(table[1:], ["position  application", "3         50", "4         60"])
+        row = json.loads(self.kezek("queue", "1", "2021", "correctional", "-o", "json").stdout)
+        self.assertEqual(row["general"], 4)
+        self.assertEqual(row["applications"], [{"position": 1, "application": 50}, {"position": 2, "application": 60}])
+        lines = self.kezek("queue", "1", "2021", "ordinary", "-o", "jsonl").stdout.splitlines()
+        self.assertEqual([json.loads(line)["application"] for line in lines], [50, 60])
+
+    def test_bulletins_and_places(self):
+        self.node.contents[fake.BULLETINS] = fake.counted(fake.bulletin(8, True, 20803), fake.bulletin(9, False, 0))
+        self.assertEqual(self.kezek("bulletins", "1").stdout,
+                         "8 2021 ordinary priority 2026-12-16 5 6 7\n9 2021 ordinary published - 5 6 7\n")
+        self.node.contents[fake.PLACES] = fake.counted(fake.places(7, True, 0, 1), fake.places(7, False, 0, 2), fake.places(7, False, 9, 3))
+        self.assertEqual(self.kezek("places", "--territory", "1").stdout,
+                         "7 2021 correctional reported - 1\n7 2021 correctional open - 2\n7 2021 correctional bulletin 9 3\n")
+        self.node.contents[fake.PLACES] = fake.counted()
+        self.assertEqual(self.kezek("places", "1", "-o", "json").stdout, "[]\n")
+
+    def test_request(self):
+        self.node.contents[fake.REQUEST] = struct.pack("<QB", 12, 9)
+        self.assertEqual(self.kezek("request", ID).stdout, "duplicate 12\n")
+        self.assertEqual(self.node.queries[0][2].hex(), ID)
+
+    def test_territory_show_prints_no_control_characters(self):
+        self.node.contents[fake.TERRITORY] = fake.territory("Қала\x1b[2J\x9b1m")
+        table = self.kezek("territory", "show", "1", "-o", "table").stdout
+        self.assertIn("name                Қала?[2J?1m\n", table)
+        self.assertIn("evening             18:00\n", table)
+        row = json.loads(self.kezek("territory", "show", "1", "-o", "json").stdout)
+        self.assertEqual(row["name"], "Қала\x1b[2J\x9b1m")
+        self.assertEqual((row["utc_offset_minutes"], row["register_closed"]), (300, False))
+
+    def test_setting_keeps_what_is_not_given(self):
+        self.node.contents[fake.TERRITORY] = fake.territory()
+        self.kezek("policy", "set", "1", "--access-days", "1", "--access-unit", "calendar")
+        self.assertEqual(self.node.records[0][32:], struct.pack("<I5iBiiiB", 1, 1080, 420, 1, 3, 1, 1, 5, 0, 3, 0))
+        self.kezek("territory", "set", "1", "--utc-offset-minutes", "360")
+        name = "Қостанай".encode()
+        self.assertEqual(self.node.records[1][32:], struct.pack("<IiH", 1, 360, len(name)) + name)
+
+    def test_setting_a_policy_of_no_territory_is_not_found(self):
+        self.assertIn("unknown_territory", self.kezek("policy", "set", "1", "--access-days", "1", code=4).stderr)
+        self.assertIn("utc_offset_minutes", self.kezek("territory", "set", "1", "--name", "x", code=2).stderr)
+        self.assertEqual(self.node.submits, [])
+
+    def test_tables_align_by_characters(self):
+        with FakeNode() as other:
+            done = run("endpoint", "status", "-o", "table", endpoints=f"{self.node.address},{other.address}")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].index("role"), lines[1].index("leader"))
+        self.assertEqual(lines[0].split()[:5], ["endpoint", "node", "role", "term", "leader"])
+
+
+class Endpoints(Case):
+    def test_each_is_asked_by_itself(self):
+        with FakeNode(2) as follower:
+            follower.leader, follower.leader_address = 1, self.node.address
+            follower.contents[fake.STATUS] = fake.status(node=2, role=0)
+            both = f"{follower.address},{self.node.address}"
+            rows = json.loads(run("endpoint", "status", "-o", "json", endpoints=both).stdout)
+            self.assertEqual([(row["endpoint"], row["node"], row["role"]) for row in rows],
+                             [(follower.address, 2, "follower"), (self.node.address, 1, "leader")])
+            self.assertEqual(rows[0]["applied_index"], 42)
+            self.assertEqual(rows[0]["digest"], "d1" * 16)
+            self.assertEqual([query[:2] for query in follower.queries], [(fake.STATUS, True)])
+            done = run("endpoint", "health", "-o", "json", endpoints=both)
+            self.assertEqual([row["healthy"] for row in json.loads(done.stdout)], [True, True])
+            self.assertEqual(follower.queries[-1][:2], (fake.STATUS, False))
+
+    def test_one_that_does_not_answer_is_told_and_ends_with_3(self):
+        dead = nobody()
+        for words in (("endpoint", "health"), ("endpoint", "status")):
+            done = run(*words, "-o", "json", "--timeout", "300ms", endpoints=f"{dead},{self.node.address}")
+            self.assertEqual(done.returncode, 3)
+            rows = json.loads(done.stdout)
+            self.assertEqual([row["endpoint"] for row in rows], [dead, self.node.address])
+            if words[1] == "status":
+                self.assertEqual((rows[0]["role"], rows[0]["node"]), ("unreachable", None))
+            else:
+                self.assertIn("refused", rows[0]["trouble"])
+
+
+class Watching(Case):
+    def setUp(self):
+        super().setUp()
+        self.node.entries = {index: fake.entry(fake.record(13, struct.pack("<Q", index))) for index in range(41, 4400)}
+
+    def test_from_and_to(self):
+        lines = [json.loads(line) for line in self.kezek("watch", "--from", "42", "--to", "43").stdout.splitlines()]
+        self.assertEqual([line["index"] for line in lines], [42, 43])
+        self.assertEqual(lines[0], {"index": 42, "term": 3, "time": fake.TIME, "actor": 0, "type": "ready", "application": 42,
+                                    "result": "ok"})
+
+    def test_new_entries_unless_told_otherwise(self):
+        lines = self.kezek("watch", "--to", str(fake.AS_OF + 2)).stdout.splitlines()
+        self.assertEqual([json.loads(line)["index"] for line in lines], [fake.AS_OF + 1, fake.AS_OF + 2])
+
+    def test_without_a_node_it_ends(self):
+        self.assertEqual(run("watch", "--timeout", "300ms", endpoints=nobody()).returncode, 3)
+
+    def test_an_entry_of_a_later_version_is_said(self):
+        self.node.entries[50] = fake.entry(b"\x02" + fake.record(13, struct.pack("<Q", 1))[1:])
+        done = self.kezek("watch", "--from", "49", code=1)
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+        self.assertIn("later format", done.stderr)
+
+
+class Loading(Case):
+    def line(self, number: int, request: bool = True) -> str:
+        fields = {"type": "ready", "application": number}
+        if request:
+            fields["request"] = f"{number:032x}"
+        return json.dumps(fields) + "\n"
+
+    def file(self, text: str) -> str:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        path = pathlib.Path(directory.name, "commands.jsonl")
+        path.write_text(text)
+        return str(path)
+
+    def applications(self) -> list[int]:
+        return [struct.unpack_from("<Q", record, 32)[0] for record in self.node.records]
+
+    def test_all_lines_are_sent_in_order(self):
+        path = self.file("".join(self.line(i) for i in range(1, 20001)))
+        done = self.kezek("load", path)
+        self.assertTrue(done.stdout.startswith(f"{path}: 20000 commands, 20000 ok, in "))
+        self.assertEqual(self.applications(), list(range(1, 20001)))
+        self.assertEqual(self.node.records[6][12:28].hex(), f"{7:032x}")
+        self.assertEqual(done.stderr, "")
+
+    def test_a_last_line_without_newline_and_blank_lines(self):
+        self.kezek("load", self.file("\n" + self.line(1) + "  \r\n" + self.line(2).rstrip()))
+        self.assertEqual(self.applications(), [1, 2])
+
+    def test_an_empty_file_is_loaded(self):
+        self.assertIn(": 0 commands", self.kezek("load", self.file("")).stdout)
+
+    def test_refused_lines_are_named_and_passed_over(self):
+        self.node.answers = [applied(1), applied(2, "wrong_state"), applied(3), result(fake.REFUSED, "not_allowed")]
+        path = self.file("".join(self.line(i) for i in range(1, 6)))
+        done = self.kezek("load", path, code=1)
+        self.assertRegex(done.stderr, rf"^{path}:2: wrong_state: .*\n{path}:4: not_allowed: .*\n$")
+        self.assertIn("5 commands, 3 ok, 1 not_allowed, 1 wrong_state", done.stdout)
+
+    def test_a_line_that_is_no_command_stops_it_and_is_named(self):
+        for bad, text in [("nonsense\n", "nonsense"), ('{"type":"ready"}\n', "application"), ('{"type":"read"}\n', "read"),
+                          ('{"type":"ready","application":1,"x":1}\n', '"x"'),
+                          ('{"type":"publish","territory":1,"date":"2026-11-23"}\n', "written by the cluster alone"),
+                          ('{"type":"barrier"}\n', "written by the cluster alone"), (" " * 70000 + "{}\n", "")]:
+            with self.subTest(bad=bad[:60]):
+                self.node.submits.clear()
+                path = self.file(self.line(1) + self.line(2) + bad + self.line(4))
+                done = self.kezek("load", path, code=1)
+                self.assertIn(f"{path}:3: ", done.stderr)
+                self.assertIn(text, done.stderr)
+                self.assertIn("nothing behind it was sent", done.stderr)
+                self.assertEqual(self.applications(), [1, 2])
+                self.assertIn("2 commands, 2 ok", done.stdout)
+
+    def test_loading_again_says_what_was_there(self):
+        self.node.answers = [result(fake.REPEATED, "ok", 5), result(fake.REPEATED, "no_place", 6)]
+        done = self.kezek("load", self.file(self.line(1) + self.line(2)), code=1)
+        self.assertIn("2 commands, 1 ok, 1 no_place (2 of them repeated", done.stdout)
+
+    def test_lines_of_an_export_can_be_loaded(self):
+        line = {"index": 12, "term": 1, "time": 1796101200000, "request": ID, "actor": 5, "type": "withdraw", "application": 3,
+                "result": "ok"}
+        self.kezek("load", self.file(json.dumps(line) + "\n"))
+        self.assertEqual(self.node.records[0], fake.record(9, struct.pack("<Q", 3), time=0, request=bytes.fromhex(ID), actor=5))
+        self.kezek("load", self.file(json.dumps(line) + "\n"), "--actor", "8")
+        self.assertEqual(self.node.records[1][28:32], struct.pack("<I", 8))
+
+    def test_lines_without_request_ids_get_different_ones(self):
+        self.kezek("load", self.file(self.line(1, False) + self.line(1, False)))
+        ids = {record[12:28] for record in self.node.records}
+        self.assertEqual(len(ids), 2)
+        self.assertNotIn(bytes(16), ids)
+
+    def test_json_prints_an_export_line_for_each(self):
+        self.node.answers = [applied(7), result(fake.REPEATED, "ok", 3)]
+        done = self.kezek("load", self.file(self.line(1) + self.line(2)), "-o", "jsonl")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(line["index"], line["application"], line["result"]) for line in lines], [(7, 1, "ok"), (3, 2, "ok")])
+        self.assertEqual(lines[0]["time"], fake.TIME)
+        self.assertIn("2 commands", done.stderr)
+
+    def test_a_silent_cluster_stops_it_with_3(self):
+        self.node.silent = True
+        path = self.file(self.line(1) + self.line(2))
+        done = self.kezek("load", path, "--timeout", "300ms", code=3)
+        self.assertIn(f"{path}:1: no answer in 300 ms", done.stderr)
+        self.assertIn("load it again", done.stderr)
+        self.assertIn("2 without an answer", done.stdout)
+
+    def test_standard_input_is_sent_as_it_comes(self):
+        """A slow pipe's first line is answered while the second one is not written yet."""
+        child = subprocess.Popen([KEZEK, "load", "-", "--endpoints", self.node.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 text=True)
+        child.stdin.write(self.line(1) + self.line(2)[:10])
+        child.stdin.flush()
+        deadline = time.monotonic() + 10
+        while not self.node.submits and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(self.applications(), [1])
+        output, _ = child.communicate(self.line(2)[10:], timeout=20)
+        self.assertEqual(self.applications(), [1, 2])
+        self.assertIn("<stdin>: 2 commands, 2 ok", output)
+        self.assertEqual(child.returncode, 0)
+
+    def test_a_terminal_gets_a_bar(self):
+        path = self.file("".join(self.line(i) for i in range(1, 101)))
+        reader, writer = pty.openpty()
+        subprocess.run([KEZEK, "load", path, "--endpoints", self.node.address], stdout=subprocess.DEVNULL, stderr=writer, timeout=20,
+                       check=True)
+        os.close(writer)
+        shown = os.read(reader, 65536).decode()
+        os.close(reader)
+        self.assertIn("[" + "#" * 40 + "] 100 % 100 answered", shown)
+
+
+if __name__ == "__main__":
+    unittest.main()
