@@ -88,7 +88,8 @@ void kz_inflight_repeat(struct kz_inflight *inflight, const uint8_t request[stat
 const struct kz_waiter *kz_inflight_front(const struct kz_inflight *inflight);
 const struct kz_waiter *kz_inflight_back(const struct kz_inflight *inflight);
 
-/* Take the first or the last waiter out. Return: its repeats, which the caller answers and frees. */
+/* Take the first or the last waiter out. Return: its repeats, which the caller answers and frees.
+ */
 struct kz_repeat *kz_inflight_pop_front(struct kz_inflight *inflight);
 struct kz_repeat *kz_inflight_pop_back(struct kz_inflight *inflight);
 

@@ -23,6 +23,7 @@ import cluster
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAMS = pathlib.Path(cluster.PROGRAM).parent
+RATE = 25_000  # asked for
 RATE_LEAST = 10_000
 
 
@@ -98,7 +99,7 @@ def main() -> int:
         run("kezek", "territory", "set", "1", "--name", "Қала", "--utc-offset-minutes", "300", "--endpoints", endpoints)
         answers = nodes.directory / "answers.jsonl"
         begun = time.monotonic()
-        loader = subprocess.Popen([str(PROGRAMS / "kezek-loader"), endpoints, "1", "4096", str(arguments.seed), str(answers)],
+        loader = subprocess.Popen([str(PROGRAMS / "kezek-loader"), endpoints, "1", str(RATE), str(arguments.seed), str(answers)],
                                   stdout=subprocess.PIPE, text=True)
         try:
             rounds = Rounds(nodes, arguments.seed)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kezek-loader: appends applications as fast as they are acknowledged, and writes down every
- * acknowledgement as one JSON line {"request", "index", "result"} once it has come, for whoever
- * checks later that none was lost.
+/* kezek-loader: appends applications at a rate, and writes down every acknowledgement as one JSON
+ * line
+ * {"request", "index", "result"} once it has come, for whoever checks later that none was lost.
  *
- *   kezek-loader ENDPOINTS TERRITORY OUTSTANDING SEED FILE
+ *   kezek-loader ENDPOINTS TERRITORY RATE SEED FILE
  *
- * Ends with SIGTERM: it waits for what is in flight, prints how many were acknowledged, and exits 0
- * unless a command's fate stayed unknown. */
+ * RATE is commands a second; after a pause of the cluster it catches up, with at most
+ * OUTSTANDING_MAX in flight. Ends with SIGTERM: it waits for what is in flight, prints how many
+ * were acknowledged, and exits 0 unless a command's fate stayed unknown. */
 #include "client/wire/messages.h"
 #include "statemachine/base/checksum.h"
 
@@ -17,7 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIRTH_YEAR 2020
+#define BIRTH_YEAR      2020
+#define OUTSTANDING_MAX 8192
+#define TURN_MS         10
 
 struct loader {
     FILE *file;
@@ -69,22 +72,30 @@ static size_t make_record(const struct loader *loader, uint64_t number, uint8_t 
     return kz_record_encode(&entry, out, size);
 }
 
-static void load(struct loader *loader, struct kezek_connection *connection, uint32_t outstanding)
+static void ask(struct loader *loader, struct kezek_client *client)
 {
-    struct kezek_client *client = kezek_connection_client(connection);
     struct kezek_error error;
     uint8_t record[KZ_RECORD_SIZE_MAX];
+    size_t size = make_record(loader, loader->asked++, record, sizeof record);
+
+    if (kezek_client_submit_record(client, kezek_now_ms(), record, size, on_outcome, loader,
+                                   &error) != KEZEK_OK) {
+        (void)fprintf(stderr, "loader: %s\n", error.text);
+        exit(1);
+    }
+}
+
+static void load(struct loader *loader, struct kezek_connection *connection, uint64_t rate)
+{
+    struct kezek_client *client = kezek_connection_client(connection);
+    uint64_t begun = kezek_now_ms();
 
     while (stopping == 0) {
-        while (kezek_client_waiting(client) < outstanding) {
-            size_t size = make_record(loader, loader->asked++, record, sizeof record);
-            if (kezek_client_submit_record(client, kezek_now_ms(), record, size, on_outcome, loader,
-                                           &error) != KEZEK_OK) {
-                (void)fprintf(stderr, "loader: %s\n", error.text);
-                exit(1);
-            }
+        uint64_t due = (kezek_now_ms() - begun) * rate / 1000;
+        while (loader->asked < due && kezek_client_waiting(client) < OUTSTANDING_MAX) {
+            ask(loader, client);
         }
-        (void)kezek_connection_run(connection, outstanding - 1, 100);
+        (void)kezek_connection_run(connection, 0, TURN_MS);
     }
     (void)kezek_connection_run(connection, 0, 0);
 }
@@ -93,7 +104,7 @@ int main(int argc, char **argv)
 {
     struct kezek_error error;
     if (argc != 6) {
-        (void)fputs("usage: kezek-loader ENDPOINTS TERRITORY OUTSTANDING SEED FILE\n", stderr);
+        (void)fputs("usage: kezek-loader ENDPOINTS TERRITORY RATE SEED FILE\n", stderr);
         return 2;
     }
     struct kezek_options options = {.endpoints = argv[1], .timeout_ms = 30000};
@@ -107,7 +118,7 @@ int main(int argc, char **argv)
     }
     struct sigaction action = {.sa_handler = on_signal};
     (void)sigaction(SIGTERM, &action, NULL);
-    load(&loader, connection, (uint32_t)strtoul(argv[3], NULL, 10));
+    load(&loader, connection, strtoull(argv[3], NULL, 10));
     kezek_disconnect(connection);
     (void)printf("%" PRIu64 " acknowledged, %" PRIu64 " unknown\n", loader.acknowledged,
                  loader.unknown);
