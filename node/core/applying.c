@@ -122,23 +122,57 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
 
 /* ---- Applying ---- */
 
-bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term, const uint8_t *record,
-                       size_t size, struct kz_outcome *out_outcome)
+static void halt_at(struct kz_core *core, uint64_t index, enum kz_status status)
 {
-    struct kz_entry entry;
-    enum kz_status status = kz_record_decode(record, size, &entry);
-    if (status == KZ_OK) status = kz_machine_apply(core->machine, index, &entry, out_outcome);
+    kz_core_halt(core, status,
+                 "entry %llu of the ledger can not be applied (%s): stop, and run kezek-audit "
+                 "verify on this node's directory",
+                 (unsigned long long)index, kz_status_text(status));
+}
+
+uint32_t kz_applying_decode(struct kz_core *core, const struct kz_batch *batch, uint32_t from,
+                            uint32_t to, struct kz_entry out_entries[static KZ_AHEAD])
+{
+    uint32_t count = to - from < KZ_AHEAD ? to - from : KZ_AHEAD;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t size;
+        const uint8_t *record = kz_batch_record(batch, from + i, &size);
+        enum kz_status status = kz_record_decode(record, size, &out_entries[i]);
+        if (status == KZ_OK) continue;
+        halt_at(core, batch->first_index + from + i, status);
+        return 0;
+    }
+    kz_machine_prefetch(core->machine, out_entries, count);
+    return count;
+}
+
+bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term,
+                       const struct kz_entry *entry, struct kz_outcome *out_outcome)
+{
+    enum kz_status status = kz_machine_apply(core->machine, index, entry, out_outcome);
     if (status != KZ_OK) {
-        kz_core_halt(core, status,
-                     "entry %llu of the ledger can not be applied (%s): stop, and run kezek-audit "
-                     "verify on this node's directory",
-                     (unsigned long long)index, kz_status_text(status));
+        halt_at(core, index, status);
         return false;
     }
     core->applied = index;
     core->applied_term = term;
-    if (index == 1) kz_bootstrap_keep_founders(core, &entry, term);
-    if (entry.type == KZ_MEMBERSHIP) kz_members_copy(&core->members, &entry.membership);
+    if (index == 1) kz_bootstrap_keep_founders(core, entry, term);
+    if (entry->type == KZ_MEMBERSHIP) kz_members_copy(&core->members, &entry->membership);
+    return true;
+}
+
+/* Applies entry I of BATCH. Returns: false when the node halted. */
+static bool apply_one(struct kz_core *core, const struct kz_batch *batch, uint32_t i,
+                      const struct kz_entry *entry)
+{
+    uint64_t index = batch->first_index + i;
+    uint64_t term = kz_batch_term(batch, i);
+    struct kz_outcome outcome;
+    if (!kz_applying_apply(core, index, term, entry, &outcome)) return false;
+
+    kz_storing_result(core, index, outcome.result);
+    kz_clockwork_applied(core, index, entry->type, outcome.result);
+    answer_waiter(core, index, term, &outcome);
     return true;
 }
 
@@ -146,17 +180,13 @@ bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term, cons
 static void apply_run(struct kz_core *core, const struct kz_batch *batch, uint32_t from,
                       uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++) {
-        uint32_t size;
-        const uint8_t *record = kz_batch_record(batch, i, &size);
-        uint64_t index = batch->first_index + i;
-        uint64_t term = kz_batch_term(batch, i);
-        struct kz_outcome outcome;
-        if (!kz_applying_apply(core, index, term, record, size, &outcome)) return;
-
-        kz_storing_result(core, index, outcome.result);
-        kz_clockwork_applied(core, index, kz_record_type(record), outcome.result);
-        answer_waiter(core, index, term, &outcome);
+    struct kz_entry entries[KZ_AHEAD];
+    while (from < to) {
+        uint32_t count = kz_applying_decode(core, batch, from, to, entries);
+        if (count == 0) return;
+        for (uint32_t i = 0; i < count; i++)
+            if (!apply_one(core, batch, from + i, &entries[i])) return;
+        from += count;
     }
 }
 

@@ -8,22 +8,89 @@
 
 #define RING_SIZE_MIN 1024
 
-static uint32_t power_of_two(uint32_t at_least)
+/* ---- The table of request ids: linear probing, deletion by shifting back ---- */
+
+static uint32_t mask_of(const struct kz_inflight *inflight)
 {
-    uint32_t size = 1;
-    while (size < at_least)
-        size *= 2;
-    return size;
+    return 2 * inflight->ring_size - 1;
+}
+
+static uint32_t tag_of(const struct kz_inflight *inflight, const uint8_t *request)
+{
+    return (uint32_t)kz_hash64(request, KZ_ID_SIZE, inflight->seed);
+}
+
+/* Returns: the slot of REQUEST, or the unused one where it would go. */
+static uint32_t slot_of(const struct kz_inflight *inflight, const uint8_t *request)
+{
+    uint32_t tag = tag_of(inflight, request);
+    uint32_t slot = tag & mask_of(inflight);
+    for (;; slot = (slot + 1) & mask_of(inflight)) {
+        const struct kz_request_slot *found = &inflight->table[slot];
+        if (found->place == 0) return slot;
+        if (found->tag != tag) continue;
+        if (memcmp(inflight->ring[found->place - 1].request, request, KZ_ID_SIZE) == 0) return slot;
+    }
+}
+
+static void remember(struct kz_inflight *inflight, uint32_t place)
+{
+    const uint8_t *request = inflight->ring[place].request;
+    struct kz_request_slot *slot = &inflight->table[slot_of(inflight, request)];
+    KZ_ASSERT(slot->place == 0);
+    *slot = (struct kz_request_slot){tag_of(inflight, request), place + 1};
+}
+
+static void forget(struct kz_inflight *inflight, const uint8_t *request)
+{
+    struct kz_request_slot *table = inflight->table;
+    uint32_t mask = mask_of(inflight);
+    uint32_t hole = slot_of(inflight, request);
+    KZ_ASSERT(table[hole].place != 0);
+
+    for (uint32_t next = (hole + 1) & mask; table[next].place != 0; next = (next + 1) & mask) {
+        uint32_t home = table[next].tag & mask;
+        if (((next - home) & mask) < ((next - hole) & mask)) continue;
+        table[hole] = table[next];
+        hole = next;
+    }
+    table[hole].place = 0;
+}
+
+/* ---- The ring ---- */
+
+static uint32_t place_of(const struct kz_inflight *inflight, uint32_t i)
+{
+    return (inflight->front + i) & (inflight->ring_size - 1);
+}
+
+static struct kz_waiter *waiter_at(const struct kz_inflight *inflight, uint32_t i)
+{
+    return &inflight->ring[place_of(inflight, i)];
+}
+
+static void make_room(struct kz_inflight *inflight, uint32_t ring_size)
+{
+    struct kz_waiter *ring = kz_memory_resize(NULL, ring_size * sizeof(*ring));
+    for (uint32_t i = 0; i < inflight->waiters; i++)
+        ring[i] = *waiter_at(inflight, i);
+    free(inflight->ring);
+    inflight->ring = ring;
+    inflight->ring_size = ring_size;
+    inflight->front = 0;
+
+    size_t table_bytes = 2 * ring_size * sizeof(inflight->table[0]);
+    inflight->table = kz_memory_resize(inflight->table, table_bytes);
+    memset(inflight->table, 0, table_bytes);
+    for (uint32_t i = 0; i < inflight->waiters; i++)
+        if (ring[i].has_request) remember(inflight, i);
 }
 
 void kz_inflight_init(struct kz_inflight *inflight, uint32_t capacity, uint64_t seed)
 {
     KZ_ASSERT(capacity > 0 && capacity <= UINT32_C(1) << 24);
     *inflight = (struct kz_inflight){.capacity = capacity, .seed = seed};
-    inflight->table_size = power_of_two(2 * capacity);
-    size_t table_bytes = inflight->table_size * sizeof(inflight->table[0]);
-    inflight->table = kz_memory_resize(NULL, table_bytes);
-    memset(inflight->table, 0, table_bytes);
+    make_room(inflight, RING_SIZE_MIN);
 }
 
 void kz_inflight_finish(struct kz_inflight *inflight)
@@ -55,53 +122,18 @@ bool kz_inflight_full(const struct kz_inflight *inflight)
     return inflight->waiters + inflight->repeats >= inflight->capacity;
 }
 
-/* ---- The table of request ids: linear probing, deletion by shifting back ---- */
-
-static uint32_t home_of(const struct kz_inflight *inflight, const uint8_t *request)
-{
-    return (uint32_t)kz_hash64(request, KZ_ID_SIZE, inflight->seed) & (inflight->table_size - 1);
-}
-
-/* Returns: the slot of REQUEST, or the unused one where it would go. */
-static uint32_t slot_of(const struct kz_inflight *inflight, const uint8_t *request)
-{
-    uint32_t slot = home_of(inflight, request);
-    while (inflight->table[slot].used &&
-           memcmp(inflight->table[slot].request, request, KZ_ID_SIZE) != 0) {
-        slot = (slot + 1) & (inflight->table_size - 1);
-    }
-    return slot;
-}
-
-static struct kz_repeat *forget(struct kz_inflight *inflight, const uint8_t *request)
-{
-    struct kz_request_slot *table = inflight->table;
-    uint32_t mask = inflight->table_size - 1;
-    uint32_t hole = slot_of(inflight, request);
-    KZ_ASSERT(table[hole].used);
-
-    struct kz_repeat *repeats = table[hole].repeats;
-    for (uint32_t next = (hole + 1) & mask; table[next].used; next = (next + 1) & mask) {
-        uint32_t home = home_of(inflight, table[next].request);
-        if (((next - home) & mask) < ((next - hole) & mask)) continue;
-        table[hole] = table[next];
-        hole = next;
-    }
-    table[hole].used = false;
-    return repeats;
-}
-
 bool kz_inflight_has(const struct kz_inflight *inflight, const uint8_t request[static KZ_ID_SIZE])
 {
-    return inflight->table[slot_of(inflight, request)].used;
+    return inflight->table[slot_of(inflight, request)].place != 0;
 }
 
 void kz_inflight_repeat(struct kz_inflight *inflight, const uint8_t request[static KZ_ID_SIZE],
                         struct kz_submission *submission, uint16_t slot, const uint8_t *record,
                         uint16_t size)
 {
-    struct kz_request_slot *first = &inflight->table[slot_of(inflight, request)];
-    KZ_ASSERT(first->used);
+    uint32_t place = inflight->table[slot_of(inflight, request)].place;
+    KZ_ASSERT(place != 0);
+    struct kz_waiter *first = &inflight->ring[place - 1];
 
     struct kz_repeat *repeat = kz_memory_resize(NULL, sizeof(*repeat) + size);
     *repeat = (struct kz_repeat){first->repeats, submission, slot, size};
@@ -116,40 +148,15 @@ void kz_inflight_repeat_done(struct kz_inflight *inflight)
     inflight->repeats--;
 }
 
-/* ---- The ring ---- */
-
-static struct kz_waiter *waiter_at(const struct kz_inflight *inflight, uint32_t i)
-{
-    return &inflight->ring[(inflight->front + i) & (inflight->ring_size - 1)];
-}
-
-static void grow_ring(struct kz_inflight *inflight)
-{
-    uint32_t size = inflight->ring_size == 0 ? RING_SIZE_MIN : inflight->ring_size * 2;
-    struct kz_waiter *ring = kz_memory_resize(NULL, size * sizeof(*ring));
-    for (uint32_t i = 0; i < inflight->waiters; i++)
-        ring[i] = *waiter_at(inflight, i);
-    free(inflight->ring);
-    inflight->ring = ring;
-    inflight->ring_size = size;
-    inflight->front = 0;
-}
-
 void kz_inflight_add(struct kz_inflight *inflight, const struct kz_waiter *waiter)
 {
     KZ_ASSERT(inflight->waiters == 0 || kz_inflight_back(inflight)->index < waiter->index);
-    if (inflight->waiters == inflight->ring_size) grow_ring(inflight);
+    if (inflight->waiters == inflight->ring_size) make_room(inflight, inflight->ring_size * 2);
 
-    *waiter_at(inflight, inflight->waiters++) = *waiter;
+    uint32_t place = place_of(inflight, inflight->waiters++);
+    inflight->ring[place] = *waiter;
     inflight->actors += waiter->type == KZ_ACTOR;
-    if (!waiter->has_request) return;
-
-    KZ_ASSERT(inflight->waiters * 2 <= inflight->table_size);
-    struct kz_request_slot *slot = &inflight->table[slot_of(inflight, waiter->request)];
-    KZ_ASSERT(!slot->used);
-    memcpy(slot->request, waiter->request, KZ_ID_SIZE);
-    slot->used = true;
-    slot->repeats = NULL;
+    if (waiter->has_request) remember(inflight, place);
 }
 
 const struct kz_waiter *kz_inflight_front(const struct kz_inflight *inflight)
@@ -164,19 +171,22 @@ const struct kz_waiter *kz_inflight_back(const struct kz_inflight *inflight)
 
 static struct kz_repeat *drop(struct kz_inflight *inflight, const struct kz_waiter *waiter)
 {
-    inflight->waiters--;
+    if (waiter->has_request) forget(inflight, waiter->request);
     inflight->actors -= waiter->type == KZ_ACTOR;
-    return waiter->has_request ? forget(inflight, waiter->request) : NULL;
+    return waiter->repeats;
 }
 
 struct kz_repeat *kz_inflight_pop_front(struct kz_inflight *inflight)
 {
-    const struct kz_waiter *waiter = waiter_at(inflight, 0);
-    inflight->front = (inflight->front + 1) & (inflight->ring_size - 1);
-    return drop(inflight, waiter);
+    struct kz_repeat *repeats = drop(inflight, waiter_at(inflight, 0));
+    inflight->front = place_of(inflight, 1);
+    inflight->waiters--;
+    return repeats;
 }
 
 struct kz_repeat *kz_inflight_pop_back(struct kz_inflight *inflight)
 {
-    return drop(inflight, waiter_at(inflight, inflight->waiters - 1));
+    struct kz_repeat *repeats = drop(inflight, waiter_at(inflight, inflight->waiters - 1));
+    inflight->waiters--;
+    return repeats;
 }

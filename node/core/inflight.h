@@ -4,7 +4,9 @@
  *   submission ── one SUBMIT frame: a slot for the answer of each of its commands
  *       ^  ^
  *       |  └───────── repeat: the same request id while the first is in flight; waits for it
- *   ring of waiters, in order of ledger index ──> table of request ids in flight ──> repeats
+ *   ring of waiters, in order of ledger index ──> repeats
+ *      ^
+ *      └── table of the request ids in flight: a tag of the hash and the waiter's place
  *
  * Invariants:
  * 1. Waiters are in order of index; every request id in the table belongs to one waiter.
@@ -43,12 +45,13 @@ struct kz_waiter {
     uint8_t type; /* enum kz_entry_type */
     bool has_request;
     uint8_t request[KZ_ID_SIZE];
+    struct kz_repeat *repeats;
 };
 
+/* A request id in flight. */
 struct kz_request_slot {
-    uint8_t request[KZ_ID_SIZE];
-    bool used;
-    struct kz_repeat *repeats;
+    uint32_t tag;
+    uint32_t place; /* in the ring, + 1; 0: unused */
 };
 
 struct kz_inflight {
@@ -58,9 +61,8 @@ struct kz_inflight {
     uint32_t waiters;
     uint32_t repeats;
     uint32_t capacity;
-    uint32_t actors; /* waiters of type KZ_ACTOR */
-    struct kz_request_slot *table;
-    uint32_t table_size; /* a power of two, at least twice the capacity */
+    uint32_t actors;               /* waiters of type KZ_ACTOR */
+    struct kz_request_slot *table; /* open addressing, twice the ring's size: both grow together */
     uint64_t seed;
 };
 

@@ -160,44 +160,61 @@ static void append_command(struct kz_core *core, struct proposal *proposal,
     core->figures.proposals++;
 }
 
-/* Returns: whether the command has its answer, in OUT_ANSWER; else it waits. */
-static bool judge(struct kz_core *core, struct proposal *proposal, struct kz_submission *submission,
-                  uint16_t slot, const uint8_t *record, uint16_t size, struct kz_answer *out_answer)
+/* A command of a SUBMIT, decoded. */
+struct command {
+    const uint8_t *record;
+    uint16_t size;
+    enum kz_status status; /* KZ_OK: its entry is there */
+};
+
+/* Returns: whether ENTRY, which is a well-formed command, has its answer in OUT_ANSWER; else it
+ * waits. */
+static bool judge_entry(struct kz_core *core, struct proposal *proposal,
+                        struct kz_submission *submission, uint16_t slot,
+                        const struct command *command, const struct kz_entry *entry,
+                        struct kz_answer *out_answer)
 {
-    struct kz_entry entry;
-    if (kz_inflight_full(&core->inflight)) {
-        *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS);
-        return true;
-    }
-    if (size > KZ_RECORD_SIZE_MAX || kz_record_decode(record, size, &entry) != KZ_OK) {
-        *out_answer = malformed(KZ_REASON_RECORD);
-        return true;
-    }
-    if (kz_type_is_clock(entry.type) || kz_type_is_cluster(entry.type)) {
-        *out_answer = malformed(KZ_REASON_TYPE);
-        return true;
-    }
-    if (kz_has_request(entry.request)) {
-        if (is_repeat(core, &entry, proposal->time, out_answer)) return true;
-        if (kz_inflight_has(&core->inflight, entry.request)) {
-            kz_inflight_repeat(&core->inflight, entry.request, submission, slot, record, size);
+    if (kz_has_request(entry->request)) {
+        if (is_repeat(core, entry, proposal->time, out_answer)) return true;
+        if (kz_inflight_has(&core->inflight, entry->request)) {
+            kz_inflight_repeat(&core->inflight, entry->request, submission, slot, command->record,
+                               command->size);
             return false;
         }
     }
-    uint32_t wait_ms = kz_budget_wait(&core->budget, entry.actor, core->now_ms);
+    uint32_t wait_ms = kz_budget_wait(&core->budget, entry->actor, core->now_ms);
     if (wait_ms > 0) {
         *out_answer = busy(KZ_REASON_BUDGET, wait_ms);
         return true;
     }
-    if (is_refused(core, &entry)) {
-        kz_budget_spend(&core->budget, entry.actor, core->now_ms);
+    if (is_refused(core, entry)) {
+        kz_budget_spend(&core->budget, entry->actor, core->now_ms);
         core->figures.refused_without_entry++;
         *out_answer =
             (struct kz_answer){.code = KZ_ANSWER_REFUSED, .result = KZ_RESULT_NOT_ALLOWED};
         return true;
     }
-    append_command(core, proposal, submission, slot, &entry, record, size);
+    append_command(core, proposal, submission, slot, entry, command->record, command->size);
     return false;
+}
+
+static bool judge(struct kz_core *core, struct proposal *proposal, struct kz_submission *submission,
+                  uint16_t slot, const struct command *command, const struct kz_entry *entry,
+                  struct kz_answer *out_answer)
+{
+    if (kz_inflight_full(&core->inflight)) {
+        *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS);
+        return true;
+    }
+    if (command->status != KZ_OK) {
+        *out_answer = malformed(KZ_REASON_RECORD);
+        return true;
+    }
+    if (kz_type_is_clock(entry->type) || kz_type_is_cluster(entry->type)) {
+        *out_answer = malformed(KZ_REASON_TYPE);
+        return true;
+    }
+    return judge_entry(core, proposal, submission, slot, command, entry, out_answer);
 }
 
 /* ---- SUBMIT frames ---- */
@@ -209,18 +226,41 @@ static void answer_all(struct kz_core *core, struct kz_submission *submission,
         kz_submission_answer(core, submission, slot, answer);
 }
 
-static void judge_commands(struct kz_core *core, struct proposal *proposal,
-                           struct kz_submission *submission, struct kz_command_reader *commands)
+/* Decodes the next commands, KZ_AHEAD at most, and asks the memory for what they will look at.
+ * Returns: how many. */
+static uint32_t decode_ahead(struct kz_core *core, struct kz_command_reader *reader,
+                             struct command *commands, struct kz_entry *entries)
 {
-    /* The extra one keeps the submission while its commands are judged. */
-    submission->waiting++;
-    for (uint16_t slot = 0; slot < submission->count; slot++) {
-        uint16_t size;
-        const uint8_t *record = kz_command_next(commands, &size);
-        struct kz_answer answer;
-        if (!judge(core, proposal, submission, slot, record, size, &answer)) continue;
-        submission->answers[slot] = answer;
-        submission->waiting--;
+    uint32_t count = 0;
+    for (; count < KZ_AHEAD; count++) {
+        struct command *command = &commands[count];
+        command->record = kz_command_next(reader, &command->size);
+        if (command->record == NULL) break;
+        command->status = command->size > KZ_RECORD_SIZE_MAX
+                              ? KZ_MALFORMED
+                              : kz_record_decode(command->record, command->size, &entries[count]);
+        if (command->status != KZ_OK) entries[count] = (struct kz_entry){.type = KZ_BARRIER};
+    }
+    kz_machine_prefetch(core->machine, entries, count);
+    return count;
+}
+
+static void judge_commands(struct kz_core *core, struct proposal *proposal,
+                           struct kz_submission *submission, struct kz_command_reader *reader)
+{
+    struct command commands[KZ_AHEAD];
+    struct kz_entry entries[KZ_AHEAD];
+    uint16_t slot = 0;
+    uint32_t count;
+    submission->waiting++; /* this keeps it while its commands are judged */
+    while ((count = decode_ahead(core, reader, commands, entries)) > 0) {
+        for (uint32_t i = 0; i < count; i++, slot++) {
+            struct kz_answer answer;
+            if (!judge(core, proposal, submission, slot, &commands[i], &entries[i], &answer))
+                continue;
+            submission->answers[slot] = answer;
+            submission->waiting--;
+        }
     }
     kz_submission_settle(core, submission);
 }

@@ -107,24 +107,34 @@ static void keep_tail(struct kz_replay *replay, struct kz_batch *batch)
     replay->tail[replay->tail_count++] = kz_batch_retain(batch);
 }
 
+/* Returns: whether the machine gives the result that the ledger has. */
+static bool replay_one(struct kz_core *core, const struct kz_replay_slot *slot, uint32_t i,
+                       const struct kz_entry *entry)
+{
+    uint64_t index = slot->first + i;
+    struct kz_outcome outcome;
+    if (!kz_applying_apply(core, index, kz_batch_term(slot->batch, i), entry, &outcome))
+        return false;
+    if (entry->type == KZ_MEMBERSHIP) core->replay.members_index = index;
+    if (outcome.result == slot->results[i]) return true;
+
+    kz_core_halt(core, KZ_CORRUPT,
+                 "entry %llu gives %s, and the ledger says %s: run kezek-audit verify on this "
+                 "node's directory",
+                 (unsigned long long)index, kz_word(&kz_result_words, outcome.result),
+                 kz_word(&kz_result_words, slot->results[i]));
+    return false;
+}
+
 static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot)
 {
-    for (uint32_t i = 0; i < slot->count; i++) {
-        uint32_t size;
-        const uint8_t *record = kz_batch_record(slot->batch, i, &size);
-        uint64_t index = slot->first + i;
-        struct kz_outcome outcome;
-        uint64_t term = kz_batch_term(slot->batch, i);
-        if (!kz_applying_apply(core, index, term, record, size, &outcome)) return;
-        if (outcome.result != slot->results[i]) {
-            kz_core_halt(core, KZ_CORRUPT,
-                         "entry %llu gives %s, and the ledger says %s: run kezek-audit verify on "
-                         "this node's directory",
-                         (unsigned long long)index, kz_word(&kz_result_words, outcome.result),
-                         kz_word(&kz_result_words, slot->results[i]));
-            return;
-        }
-        if (kz_record_type(record) == KZ_MEMBERSHIP) core->replay.members_index = index;
+    struct kz_entry entries[KZ_AHEAD];
+    for (uint32_t from = 0; from < slot->count;) {
+        uint32_t count = kz_applying_decode(core, slot->batch, from, slot->count, entries);
+        if (count == 0) return;
+        for (uint32_t i = 0; i < count; i++)
+            if (!replay_one(core, slot, from + i, &entries[i])) return;
+        from += count;
     }
 }
 

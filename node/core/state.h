@@ -25,6 +25,7 @@
 #define KZ_DAY_MS           INT64_C(86400000)
 #define KZ_RETRY_MS         50 /* told to whoever has to come back */
 #define KZ_LOADS_MAX        64
+#define KZ_AHEAD            16 /* entries that are decoded before the first is applied */
 #define KZ_PEERS_MAX        (2 * KZ_MEMBERS_MAX)
 #define KZ_NOTICES_MAX      32
 #define KZ_LEDGER_INDEX_MAX (UINT64_C(0xffffffff) - (1u << 20))
@@ -291,9 +292,13 @@ void kz_stamping_check(struct kz_core *core);
 
 /* Applies what is committed, answers who waits. */
 void kz_applying_run(struct kz_core *core);
-/* Applies RECORD as entry INDEX of TERM. Returns: false when the node halted. */
-bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term, const uint8_t *record,
-                       size_t size, struct kz_outcome *out_outcome);
+/* Decodes entries FROM … TO − 1 of BATCH, KZ_AHEAD at most, and asks the memory for what they will
+ * look at. Returns: how many; 0 when the node halted. */
+uint32_t kz_applying_decode(struct kz_core *core, const struct kz_batch *batch, uint32_t from,
+                            uint32_t to, struct kz_entry out_entries[static KZ_AHEAD]);
+/* Applies ENTRY as entry INDEX of TERM. Returns: false when the node halted. */
+bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term,
+                       const struct kz_entry *entry, struct kz_outcome *out_outcome);
 /* Answers all waiters behind index KEEP with CODE and REASON. */
 void kz_applying_fail_after(struct kz_core *core, uint64_t keep, enum kz_answer_code code,
                             enum kz_reason reason);
