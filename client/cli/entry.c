@@ -129,9 +129,8 @@ static void print_line(const struct filling *filling, const struct kezek_outcome
     char line[ENTRY_LINE_SIZE];
 
     /* The ledger's own line has the term too, and the time of a repeated one. */
-    if (outcome->index > 0 && kz_cli_fetch_line(filling->connection, outcome->index, line)) {
-        (void)puts(line);
-    } else if (kezek_command_line(filling->command, outcome, line, sizeof line) > 0) {
+    if ((outcome->index > 0 && kz_cli_fetch_line(filling->connection, outcome->index, line)) ||
+        kezek_command_line(filling->command, outcome, line, sizeof line) > 0) {
         (void)puts(line);
     }
 }

@@ -30,8 +30,8 @@ static int begin(const struct addrinfo *found, const char **out_reason)
 
 static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
 {
-    unsigned count = 0;
-    for (const struct addrinfo *next = found; next != NULL; next = next->ai_next)
+    unsigned count = 1;
+    for (const struct addrinfo *next = found->ai_next; next != NULL; next = next->ai_next)
         count++;
     for (unsigned skip = attempt % count; skip > 0; skip--)
         found = found->ai_next;

@@ -135,8 +135,8 @@ static void on_connected(uv_connect_t *connect, int status)
 /* Takes the address whose turn it is. */
 static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
 {
-    unsigned count = 0;
-    for (const struct addrinfo *next = found; next != NULL; next = next->ai_next)
+    unsigned count = 1;
+    for (const struct addrinfo *next = found->ai_next; next != NULL; next = next->ai_next)
         count++;
     for (unsigned skip = attempt % count; skip > 0; skip--)
         found = found->ai_next;

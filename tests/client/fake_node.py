@@ -62,39 +62,56 @@ class FakeNode:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.connections: list[socket.socket] = []
+        self.threads: list[threading.Thread] = []
+        self.ended = False
 
     @property
     def records(self) -> list[bytes]:
         return [record for records in self.submits for record in records]
 
     def __enter__(self) -> "FakeNode":
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
         return self
 
     def __exit__(self, *_):
-        self.listener.close()
+        """Wakes the threads and waits for them before the sockets' numbers are given to others."""
+        self.ended = True
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.threads[0].join()
         for connection in self.connections:
-            connection.close()
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was faster
+        for thread in self.threads:
+            thread.join()
+        for each in (self.listener, *self.connections):
+            each.close()
+
+    def _start(self, target, *arguments):
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def _accept(self):
-        while True:
+        while not self.ended:
             try:
                 accepted, _ = self.listener.accept()
             except OSError:
                 return
             self.connections.append(accepted)
-            accepted.sendall(self.greeting)
-            threading.Thread(target=self._serve, args=(accepted,), daemon=True).start()
+            self._start(self._serve, accepted)
 
     def _serve(self, accepted: socket.socket):
         connection = Connection.__new__(Connection)
         connection.socket, connection.buffer = accepted, b""
         try:
+            accepted.sendall(self.greeting)
             while self._handle(connection, *connection.receive()):
                 pass
+            accepted.shutdown(socket.SHUT_RDWR)
         except (EOFError, OSError):
             pass
-        accepted.close()
 
     def _handle(self, connection: Connection, kind: int, tag: int, body: bytes) -> bool:
         if kind == HELLO:

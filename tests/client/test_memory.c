@@ -80,7 +80,7 @@ static void answer_all(struct kezek_client *client, uint64_t now_ms)
     size_t left = kezek_client_output(client, &output);
     size_t at = 0;
 
-    memcpy(taken_bytes, output, left);
+    if (left > 0) memcpy(taken_bytes, output, left);
     kezek_client_on_sent(client, left);
     while (kz_frame_parse(taken_bytes + at, left - at, KZ_CLIENT_FRAME_SIZE_MAX, &frame, &size) ==
            KZ_OK) {

@@ -45,6 +45,7 @@ static void keep_queue(void *data, const struct kezek_answer *answer, const void
                        uint32_t count)
 {
     keep(data, answer, content, count);
+    if (content == NULL) return;
     memcpy(got.numbers, got.content.queue.numbers, got.content.queue.count * sizeof(uint64_t));
 }
 
