@@ -12,6 +12,8 @@
  * no defined content. */
 static inline void *kz_memory_resize(void *memory, size_t size)
 {
+    KZ_ASSERT(size > 0);
+    KZ_ASSERT(size > 0);
     void *resized = realloc(memory, size);
     if (resized == NULL) kz_panic(__FILE__, __LINE__, "no memory is left");
     return resized;
