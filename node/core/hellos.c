@@ -31,10 +31,11 @@ static bool pin(struct kz_core *core, const struct kz_peer_hello *hello)
     struct kz_pinned_peer *place = find_pin(core, hello->id);
     if (place != NULL) return true;
 
-    if (identity->peer_count < KZ_MEMBERS_MAX) {
+    unsigned room = kz_bootstrap_is_marked(core) ? KZ_MEMBERS_MAX : KZ_MEMBERS_MAX - 1;
+    if (identity->peer_count < room) {
         place = &identity->peers[identity->peer_count++];
     } else {
-        for (unsigned i = 0; i < KZ_MEMBERS_MAX && place == NULL; i++) {
+        for (unsigned i = 0; i < identity->peer_count && place == NULL; i++) {
             uint64_t id = identity->peers[i].id;
             if (id != identity->id && kz_members_find(kz_core_members(core), id) == NULL)
                 place = &identity->peers[i];

@@ -24,7 +24,7 @@ static uint32_t slot_of(const struct kz_links *links, kz_link number)
 
 static void index_all(struct kz_links *links, uint32_t slot_count)
 {
-    links->slots = kz_memory_resize(links->slots, slot_count * sizeof(links->slots[0]));
+    links->slots = kz_memory_resize(links->slots, slot_count * sizeof(struct kz_link_state *));
     links->slot_count = slot_count;
     for (uint32_t i = 0; i < slot_count; i++)
         links->slots[i] = NULL;
@@ -76,7 +76,7 @@ struct kz_link_state *kz_links_add(struct kz_links *links, kz_link number, enum 
     KZ_ASSERT(kz_links_find(links, number) == NULL);
     if (links->count == links->capacity) {
         links->capacity = kz_memory_grown(links->capacity, 1);
-        links->all = kz_memory_resize(links->all, links->capacity * sizeof(links->all[0]));
+        links->all = kz_memory_resize(links->all, links->capacity * sizeof(struct kz_link_state *));
     }
     struct kz_link_state *link = kz_memory_resize(NULL, sizeof(*link));
     *link = (struct kz_link_state){.number = number, .kind = kind, .place = links->count};
@@ -117,7 +117,7 @@ void kz_links_watch(struct kz_links *links, struct kz_link_state *link, uint64_t
         if (links->watchers == links->watching_capacity) {
             links->watching_capacity = kz_memory_grown(links->watching_capacity, 1);
             links->watching = kz_memory_resize(links->watching, links->watching_capacity *
-                                                                    sizeof(links->watching[0]));
+                                                                    sizeof(struct kz_link_state *));
         }
         place = links->watchers++;
         links->watching[place] = link;
@@ -148,7 +148,7 @@ void kz_links_written(struct kz_links *links, struct kz_link_state *link,
     if (links->dirty_count == links->dirty_capacity) {
         links->dirty_capacity = kz_memory_grown(links->dirty_capacity, 1);
         links->dirty =
-            kz_memory_resize(links->dirty, links->dirty_capacity * sizeof(links->dirty[0]));
+            kz_memory_resize(links->dirty, links->dirty_capacity * sizeof(struct kz_link_state *));
     }
     links->dirty[links->dirty_count++] = link;
     link->dirty = links->dirty_count;

@@ -104,6 +104,15 @@ static void append_due(struct kz_core *core, struct proposal *proposal, uint32_t
 
 /* ---- Judging one command ---- */
 
+/* A command of a SUBMIT. */
+struct command {
+    struct kz_submission *submission;
+    const uint8_t *record;
+    uint16_t size;
+    uint16_t slot;
+    enum kz_status status; /* KZ_OK: it is decoded */
+};
+
 static bool is_refused(const struct kz_core *core, const struct kz_entry *entry)
 {
     /* An actor in flight may change what any command may do; what an enrol is judged by, the
@@ -142,16 +151,15 @@ static struct kz_answer busy(enum kz_reason reason, uint32_t retry_ms)
 }
 
 static void append_command(struct kz_core *core, struct proposal *proposal,
-                           struct kz_submission *submission, uint16_t slot,
-                           const struct kz_entry *entry, const uint8_t *record, size_t size)
+                           const struct command *command, const struct kz_entry *entry)
 {
-    append(proposal, record, size);
+    append(proposal, command->record, command->size);
     struct kz_waiter waiter = {
         .index = kz_batch_end(proposal->batch) - 1,
         .term = proposal->term,
-        .submission = submission,
+        .submission = command->submission,
         .actor = entry->actor,
-        .slot = slot,
+        .slot = command->slot,
         .type = (uint8_t)entry->type,
         .has_request = kz_has_request(entry->request),
     };
@@ -160,25 +168,17 @@ static void append_command(struct kz_core *core, struct proposal *proposal,
     core->figures.proposals++;
 }
 
-/* A command of a SUBMIT, decoded. */
-struct command {
-    const uint8_t *record;
-    uint16_t size;
-    enum kz_status status; /* KZ_OK: its entry is there */
-};
-
 /* Returns: whether ENTRY, which is a well-formed command, has its answer in OUT_ANSWER; else it
  * waits. */
 static bool judge_entry(struct kz_core *core, struct proposal *proposal,
-                        struct kz_submission *submission, uint16_t slot,
                         const struct command *command, const struct kz_entry *entry,
                         struct kz_answer *out_answer)
 {
     if (kz_has_request(entry->request)) {
         if (is_repeat(core, entry, proposal->time, out_answer)) return true;
         if (kz_inflight_has(&core->inflight, entry->request)) {
-            kz_inflight_repeat(&core->inflight, entry->request, submission, slot, command->record,
-                               command->size);
+            kz_inflight_repeat(&core->inflight, entry->request, command->submission, command->slot,
+                               command->record, command->size);
             return false;
         }
     }
@@ -194,13 +194,12 @@ static bool judge_entry(struct kz_core *core, struct proposal *proposal,
             (struct kz_answer){.code = KZ_ANSWER_REFUSED, .result = KZ_RESULT_NOT_ALLOWED};
         return true;
     }
-    append_command(core, proposal, submission, slot, entry, command->record, command->size);
+    append_command(core, proposal, command, entry);
     return false;
 }
 
-static bool judge(struct kz_core *core, struct proposal *proposal, struct kz_submission *submission,
-                  uint16_t slot, const struct command *command, const struct kz_entry *entry,
-                  struct kz_answer *out_answer)
+static bool judge(struct kz_core *core, struct proposal *proposal, const struct command *command,
+                  const struct kz_entry *entry, struct kz_answer *out_answer)
 {
     if (kz_inflight_full(&core->inflight)) {
         *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS);
@@ -214,7 +213,7 @@ static bool judge(struct kz_core *core, struct proposal *proposal, struct kz_sub
         *out_answer = malformed(KZ_REASON_TYPE);
         return true;
     }
-    return judge_entry(core, proposal, submission, slot, command, entry, out_answer);
+    return judge_entry(core, proposal, command, entry, out_answer);
 }
 
 /* ---- SUBMIT frames ---- */
@@ -256,8 +255,9 @@ static void judge_commands(struct kz_core *core, struct proposal *proposal,
     while ((count = decode_ahead(core, reader, commands, entries)) > 0) {
         for (uint32_t i = 0; i < count; i++, slot++) {
             struct kz_answer answer;
-            if (!judge(core, proposal, submission, slot, &commands[i], &entries[i], &answer))
-                continue;
+            commands[i].submission = submission;
+            commands[i].slot = slot;
+            if (!judge(core, proposal, &commands[i], &entries[i], &answer)) continue;
             submission->answers[slot] = answer;
             submission->waiting--;
         }

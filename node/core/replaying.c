@@ -102,7 +102,7 @@ static void keep_tail(struct kz_replay *replay, struct kz_batch *batch)
     if (replay->tail_count == replay->tail_capacity) {
         replay->tail_capacity = kz_memory_grown(replay->tail_capacity, 1);
         replay->tail =
-            kz_memory_resize(replay->tail, replay->tail_capacity * sizeof(replay->tail[0]));
+            kz_memory_resize(replay->tail, replay->tail_capacity * sizeof(struct kz_batch *));
     }
     replay->tail[replay->tail_count++] = kz_batch_retain(batch);
 }

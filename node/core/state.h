@@ -182,18 +182,14 @@ struct kz_gathered_submit {
 };
 
 struct kz_core {
-    struct kz_core_options options;          /* texts and `runs` are not to be used: see below */
-    char self_peer[KZ_ADDRESS_SIZE_MAX + 1]; /* with a closing zero, for raft */
-    char self_client[KZ_ADDRESS_SIZE_MAX];
+    struct kz_core_options
+        options;            /* of `first` and the ledger's runs the memory is the caller's */
     struct kz_members list; /* --cluster */
     struct kz_identity identity;
     struct kz_vote vote;
-    bool identity_changed;
-    bool vote_changed;
 
     uint64_t now_ms;
     int64_t wall_ms;
-    enum kz_phase phase;
     struct kz_machine *machine;
     struct kz_driver *driver;
     uint64_t applied;
@@ -202,48 +198,54 @@ struct kz_core {
 
     struct kz_links links;
     struct kz_peer peers[KZ_PEERS_MAX];
-    uint32_t peer_count;
-    bool greet; /* what our hellos say may have changed */
     struct kz_members dial;
-    bool dial_changed;
-    uint8_t first[KZ_ID_SIZE];    /* hash of the entry that we would write first, zero: not yet */
     struct kz_members founders;   /* the first entry, when the cluster was founded with it */
     struct kz_batch *first_entry; /* while it is being stored */
+    uint8_t first[KZ_ID_SIZE];    /* hash of the entry that we would write first, zero: not yet */
 
     struct kz_storing storing;
     struct kz_results results;
     struct kz_inflight inflight;
-    struct kz_budget budget;
     struct kz_reads reads;
     struct kz_replay replay;
     struct kz_clock clock;
     struct kz_clockwork clockwork;
-
     struct kz_gathered_submit *submits;
-    uint32_t submit_count;
-    uint32_t submit_capacity;
 
     /* Leadership as the last step left it. */
-    enum kz_driver_role role;
     uint64_t term;
     uint64_t leader;
-    int64_t stamped; /* time of the last entry that this leader appended */
-    bool clock_trusted;
+    int64_t stamped;             /* time of the last entry that this leader appended */
     uint64_t untrusted_since_ms; /* 0: trusted, or not leader */
-    bool step_noticed;           /* the 24 hours' notice was given */
     uint64_t transfer_after_ms;
-    bool ledger_noticed;
 
-    bool stopping;
-    bool handing_over; /* a successor was asked to take the leadership */
     uint64_t stop_deadline_ms;
-    bool stopped;
-    bool halted;
+    uint64_t used_bytes;
+    struct kz_core_figures figures; /* the counters among them */
+
+    struct kz_budget budget;
     struct kz_error halt;
     struct kz_notice notices[KZ_NOTICES_MAX];
     uint32_t notice_count;
-    uint64_t used_bytes;
-    struct kz_core_figures figures; /* the counters among them */
+    uint32_t peer_count;
+    uint32_t submit_count;
+    uint32_t submit_capacity;
+    enum kz_phase phase;
+    enum kz_driver_role role;
+
+    bool identity_changed;
+    bool vote_changed;
+    bool dial_changed;
+    bool greet; /* what our hellos say may have changed */
+    bool clock_trusted;
+    bool step_noticed; /* the 24 hours' notice was given */
+    bool ledger_noticed;
+    bool stopping;
+    bool handing_over; /* a successor was asked to take the leadership */
+    bool stopped;
+    bool halted;
+    char self_peer[KZ_ADDRESS_SIZE_MAX + 1]; /* with a closing zero, for raft */
+    char self_client[KZ_ADDRESS_SIZE_MAX];
 };
 
 /* core.c */

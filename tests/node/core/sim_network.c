@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define DIAL_EVERY_MS 20
+#define QUEUED_MAX    (1u << 20) /* for a client that reads */
 
 struct kz_sim_message {
     struct kz_sim_message *next;
@@ -132,6 +133,8 @@ void kz_sim_network_post(struct kz_sim *sim, struct kz_sim_connection *connectio
     connection->arrival_ms[which] = arrives;
     *message = (struct kz_sim_message){NULL, arrives, which, tell_drained, size};
     memcpy(message->bytes, bytes, size);
+    if (connection->ends[which].node == 0) connection->queued += size;
+    KZ_ASSERT(connection->queued <= QUEUED_MAX);
     struct kz_sim_message **last = &connection->messages;
     while (*last != NULL)
         last = &(*last)->next;
@@ -228,10 +231,12 @@ static void deliver(struct kz_sim *sim, struct kz_sim_connection *connection)
         *at = message->next;
         const struct kz_sim_end *to = &connection->ends[message->to];
         const struct kz_sim_end *from = &connection->ends[1 - message->to];
-        if (to->node == 0)
+        if (to->node == 0) {
             deliver_to_client(connection->client, message);
-        else if (to->told)
+            connection->queued -= message->size;
+        } else if (to->told) {
             deliver_to_node(sim, to, message);
+        }
         if (message->tell_drained && from->told) {
             kz_sim_event(&sim->nodes[from->node],
                          &(struct kz_event){.type = KZ_EVENT_DRAINED, .link = from->link}, NULL);

@@ -20,6 +20,7 @@ struct kz_sim_connection {
     struct kz_sim_message *messages; /* both directions, in order of sending */
     struct kz_sim_client *client;
     uint64_t arrival_ms[2]; /* of the last message to each end */
+    size_t queued;          /* bytes on their way to a client */
     bool closing;           /* by one end: once all messages have arrived */
 };
 
