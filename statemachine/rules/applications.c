@@ -13,6 +13,11 @@
 
 #include <string.h>
 
+static uint64_t hash_of(const struct kz_machine *machine, const uint8_t child[static KZ_ID_SIZE])
+{
+    return kz_hash64(child, KZ_ID_SIZE, machine->seed);
+}
+
 static bool is_live(uint8_t state)
 {
     return state != KZ_ENROLLED && state != KZ_WITHDRAWN;
@@ -137,8 +142,9 @@ void kz_application_pause(struct kz_machine *machine, uint32_t slot, int32_t las
 
 void kz_application_end(struct kz_machine *machine, uint32_t slot, uint8_t state)
 {
-    leave(machine, slot)->state = state;
-    kz_index_remove(&machine->child_index, slot);
+    struct kz_application *application = leave(machine, slot);
+    application->state = state;
+    kz_index_remove(&machine->child_index, hash_of(machine, application->child), slot);
 }
 
 /* R27. */
@@ -163,9 +169,9 @@ void kz_application_wait_or_rest(struct kz_machine *machine, uint32_t slot)
 static bool is_duplicate(const struct kz_machine *machine, const uint8_t child[static KZ_ID_SIZE],
                          uint32_t territory, uint8_t kind, uint32_t except)
 {
-    const struct kz_index *index = &machine->child_index;
-    uint32_t slot = kz_index_first(index, kz_hash64(child, KZ_ID_SIZE, machine->seed));
-    for (; slot != KZ_NO_SLOT; slot = kz_index_next(index, slot)) {
+    struct kz_index_search search = kz_index_look(&machine->child_index, hash_of(machine, child));
+    uint32_t slot = kz_index_next(&search);
+    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         const struct kz_application *other = kz_application_at(machine, slot);
         if (slot == except || memcmp(other->child, child, KZ_ID_SIZE) != 0) continue;
         const struct kz_queue *queue = kz_queue_at(machine, other->queue);
@@ -205,7 +211,7 @@ enum kz_result kz_apply_application(struct kz_machine *machine, const struct kz_
     application->queue = kz_queue_of(machine, it->territory, fields->birth_year, fields->kind);
     application->category = fields->category;
     kz_number_set(machine, it->index);
-    kz_index_add(&machine->child_index, slot);
+    kz_index_add(&machine->child_index, hash_of(machine, fields->child), slot);
     enter_waiting(machine, slot, 0);
     return KZ_RESULT_OK;
 }
@@ -277,7 +283,7 @@ enum kz_result kz_apply_reinstate(struct kz_machine *machine, const struct kz_ca
     if (is_duplicate(machine, application->child, queue->territory, queue->id.kind, KZ_NO_SLOT))
         return KZ_RESULT_DUPLICATE;
 
-    kz_index_add(&machine->child_index, it->application);
+    kz_index_add(&machine->child_index, hash_of(machine, application->child), it->application);
     kz_application_wait(machine, it->application);
     return KZ_RESULT_OK;
 }

@@ -6,48 +6,25 @@
 #define FEW_SHIFT  6  /* 64 records a segment: territories, actors */
 #define MANY_SHIFT 10 /* kindergartens, queues, places, bulletins, shares */
 
-static uint64_t hash_number(uint32_t number, uint64_t seed)
+static uint64_t hash_number(const struct kz_machine *machine, uint32_t number)
 {
-    return kz_hash64(&number, sizeof number, seed);
+    return kz_hash64(&number, sizeof number, machine->seed);
 }
 
-static uint64_t hash_pair(uint32_t first, uint32_t second, uint64_t seed)
+static uint64_t hash_pair(const struct kz_machine *machine, uint32_t first, uint32_t second)
 {
     uint32_t pair[2] = {first, second};
-    return kz_hash64(pair, sizeof pair, seed);
+    return kz_hash64(pair, sizeof pair, machine->seed);
 }
 
-static uint64_t hash_territory(const void *record, uint64_t seed)
+static uint64_t hash_queue(const struct kz_machine *machine, struct kz_queue_id id)
 {
-    return hash_number(((const struct kz_territory *)record)->number, seed);
-}
-
-static uint64_t hash_kindergarten(const void *record, uint64_t seed)
-{
-    return hash_number(((const struct kz_kindergarten *)record)->number, seed);
-}
-
-static uint64_t hash_actor(const void *record, uint64_t seed)
-{
-    return hash_number(((const struct kz_actor *)record)->number, seed);
-}
-
-static uint64_t hash_queue(const void *record, uint64_t seed)
-{
-    const struct kz_queue *queue = record;
-    return hash_pair(queue->id.territory, kz_year_and_kind(queue->id), seed);
-}
-
-static uint64_t hash_place(const void *record, uint64_t seed)
-{
-    const struct kz_place *place = record;
-    return hash_pair(place->kindergarten, place->queue, seed);
+    return hash_pair(machine, id.territory, kz_year_and_kind(id));
 }
 
 void kz_directory_init(struct kz_machine *machine)
 {
     const struct kz_allocator *allocator = &machine->allocator;
-    uint64_t seed = machine->seed;
 
     kz_table_init(&machine->territories, allocator, sizeof(struct kz_territory), FEW_SHIFT);
     kz_table_init(&machine->kindergartens, allocator, sizeof(struct kz_kindergarten), MANY_SHIFT);
@@ -56,16 +33,11 @@ void kz_directory_init(struct kz_machine *machine)
     kz_table_init(&machine->places, allocator, sizeof(struct kz_place), MANY_SHIFT);
     kz_table_init(&machine->bulletins, allocator, sizeof(struct kz_bulletin), MANY_SHIFT);
     kz_table_init(&machine->shares, allocator, sizeof(struct kz_share), MANY_SHIFT);
-    kz_index_init(&machine->territory_index, &machine->territories,
-                  offsetof(struct kz_territory, link), hash_territory, seed);
-    kz_index_init(&machine->kindergarten_index, &machine->kindergartens,
-                  offsetof(struct kz_kindergarten, link), hash_kindergarten, seed);
-    kz_index_init(&machine->actor_index, &machine->actors, offsetof(struct kz_actor, link),
-                  hash_actor, seed);
-    kz_index_init(&machine->queue_index, &machine->queues, offsetof(struct kz_queue, link),
-                  hash_queue, seed);
-    kz_index_init(&machine->place_index, &machine->places, offsetof(struct kz_place, link),
-                  hash_place, seed);
+    kz_index_init(&machine->territory_index, allocator);
+    kz_index_init(&machine->kindergarten_index, allocator);
+    kz_index_init(&machine->actor_index, allocator);
+    kz_index_init(&machine->queue_index, allocator);
+    kz_index_init(&machine->place_index, allocator);
 }
 
 void kz_directory_finish(struct kz_machine *machine)
@@ -86,37 +58,39 @@ void kz_directory_finish(struct kz_machine *machine)
 
 uint32_t kz_territory_find(const struct kz_machine *machine, uint32_t number)
 {
-    const struct kz_index *index = &machine->territory_index;
-    uint32_t slot = kz_index_first(index, hash_number(number, machine->seed));
+    struct kz_index_search search =
+        kz_index_look(&machine->territory_index, hash_number(machine, number));
+    uint32_t slot = kz_index_next(&search);
     while (slot != KZ_NO_SLOT && kz_territory_at(machine, slot)->number != number)
-        slot = kz_index_next(index, slot);
+        slot = kz_index_next(&search);
     return slot;
 }
 
 uint32_t kz_kindergarten_find(const struct kz_machine *machine, uint32_t number)
 {
-    const struct kz_index *index = &machine->kindergarten_index;
-    uint32_t slot = kz_index_first(index, hash_number(number, machine->seed));
+    struct kz_index_search search =
+        kz_index_look(&machine->kindergarten_index, hash_number(machine, number));
+    uint32_t slot = kz_index_next(&search);
     while (slot != KZ_NO_SLOT && kz_kindergarten_at(machine, slot)->number != number)
-        slot = kz_index_next(index, slot);
+        slot = kz_index_next(&search);
     return slot;
 }
 
 uint32_t kz_actor_find(const struct kz_machine *machine, uint32_t number)
 {
-    const struct kz_index *index = &machine->actor_index;
-    uint32_t slot = kz_index_first(index, hash_number(number, machine->seed));
+    struct kz_index_search search =
+        kz_index_look(&machine->actor_index, hash_number(machine, number));
+    uint32_t slot = kz_index_next(&search);
     while (slot != KZ_NO_SLOT && kz_actor_at(machine, slot)->number != number)
-        slot = kz_index_next(index, slot);
+        slot = kz_index_next(&search);
     return slot;
 }
 
 uint32_t kz_queue_find(const struct kz_machine *machine, struct kz_queue_id id)
 {
-    const struct kz_index *index = &machine->queue_index;
-    uint64_t hash = hash_pair(id.territory, kz_year_and_kind(id), machine->seed);
-    uint32_t slot = kz_index_first(index, hash);
-    for (; slot != KZ_NO_SLOT; slot = kz_index_next(index, slot)) {
+    struct kz_index_search search = kz_index_look(&machine->queue_index, hash_queue(machine, id));
+    uint32_t slot = kz_index_next(&search);
+    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         struct kz_queue_id found = kz_queue_at(machine, slot)->id;
         if (found.territory == id.territory && found.birth_year == id.birth_year &&
             found.kind == id.kind)
@@ -127,9 +101,10 @@ uint32_t kz_queue_find(const struct kz_machine *machine, struct kz_queue_id id)
 
 uint32_t kz_place_find(const struct kz_machine *machine, uint32_t kindergarten, uint32_t queue)
 {
-    const struct kz_index *index = &machine->place_index;
-    uint32_t slot = kz_index_first(index, hash_pair(kindergarten, queue, machine->seed));
-    for (; slot != KZ_NO_SLOT; slot = kz_index_next(index, slot)) {
+    struct kz_index_search search =
+        kz_index_look(&machine->place_index, hash_pair(machine, kindergarten, queue));
+    uint32_t slot = kz_index_next(&search);
+    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         const struct kz_place *place = kz_place_at(machine, slot);
         if (place->kindergarten == kindergarten && place->queue == queue) break;
     }
@@ -145,7 +120,7 @@ uint32_t kz_territory_add(struct kz_machine *machine, uint32_t number)
     territory->number = number;
     territory->last_publish = KZ_DATE_NEVER;
     territory->last_morning = KZ_DATE_NEVER;
-    kz_index_add(&machine->territory_index, slot);
+    kz_index_add(&machine->territory_index, hash_number(machine, number), slot);
     kz_ranked_insert(machine->orders, &machine->territory_order,
                      (struct kz_rank_key){0, number, slot});
     return slot;
@@ -159,7 +134,7 @@ uint32_t kz_kindergarten_add(struct kz_machine *machine, uint32_t number, uint32
     kz_digest_touch(machine, KZ_OBJECT_KINDERGARTEN, slot, &kindergarten->marks);
     kindergarten->number = number;
     kindergarten->territory = territory;
-    kz_index_add(&machine->kindergarten_index, slot);
+    kz_index_add(&machine->kindergarten_index, hash_number(machine, number), slot);
     kz_ranked_insert(machine->orders, &machine->kindergarten_order,
                      (struct kz_rank_key){0, number, slot});
     return slot;
@@ -172,7 +147,7 @@ uint32_t kz_actor_add(struct kz_machine *machine, uint32_t number)
 
     kz_digest_touch(machine, KZ_OBJECT_ACTOR, slot, &actor->marks);
     actor->number = number;
-    kz_index_add(&machine->actor_index, slot);
+    kz_index_add(&machine->actor_index, hash_number(machine, number), slot);
     return slot;
 }
 
@@ -190,7 +165,7 @@ uint32_t kz_queue_of(struct kz_machine *machine, uint32_t territory, uint16_t bi
     queue->territory = territory;
     queue->oldest = KZ_NO_SLOT;
     queue->newest = KZ_NO_SLOT;
-    kz_index_add(&machine->queue_index, slot);
+    kz_index_add(&machine->queue_index, hash_queue(machine, id), slot);
     kz_ranked_insert(machine->orders, &machine->queue_order,
                      (struct kz_rank_key){number, kz_year_and_kind(id), slot});
     return slot;
@@ -210,7 +185,7 @@ uint32_t kz_place_of(struct kz_machine *machine, uint32_t kindergarten, uint16_t
     place->queue = queue;
     place->oldest = KZ_NO_SLOT;
     place->newest = KZ_NO_SLOT;
-    kz_index_add(&machine->place_index, slot);
+    kz_index_add(&machine->place_index, hash_pair(machine, kindergarten, queue), slot);
     uint32_t year_and_kind = kz_year_and_kind(kz_queue_at(machine, queue)->id);
     kz_ranked_insert(machine->orders, &kz_territory_at(machine, owner->territory)->places,
                      (struct kz_rank_key){owner->number, year_and_kind, slot});

@@ -78,11 +78,6 @@ static void work_finish(struct kz_machine *machine, struct kz_work *work, size_t
     machine->allocator.release(machine->allocator.context, work->items, work->capacity * item_size);
 }
 
-static uint64_t hash_child(const void *record, uint64_t seed)
-{
-    return kz_hash64(((const struct kz_application *)record)->child, KZ_ID_SIZE, seed);
-}
-
 struct kz_machine *kz_machine_create(const struct kz_allocator *allocator, uint64_t seed)
 {
     struct kz_machine *machine = allocator->allocate(allocator->context, sizeof *machine);
@@ -97,8 +92,7 @@ struct kz_machine *kz_machine_create(const struct kz_allocator *allocator, uint6
                   NUMBER_SHIFT);
     kz_table_init(&machine->applications, &machine->allocator, sizeof(struct kz_application),
                   APPLICATION_SHIFT);
-    kz_index_init(&machine->child_index, &machine->applications,
-                  offsetof(struct kz_application, link), hash_child, seed);
+    kz_index_init(&machine->child_index, &machine->allocator);
     machine->ranks = kz_ranked_pool_create(&machine->allocator);
     machine->orders = kz_ranked_pool_create(&machine->allocator);
     return machine;

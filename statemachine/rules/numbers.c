@@ -52,6 +52,15 @@ uint32_t kz_number_find(const struct kz_machine *machine, uint64_t number)
     return (bits & bit) == 0 ? KZ_NO_SLOT : word->before + count_bits(bits & (bit - 1));
 }
 
+void kz_number_prefetch(const struct kz_machine *machine, uint64_t number)
+{
+    if (number / 64 >= machine->numbers.used) return;
+
+    const struct kz_number_word *word = word_at(machine, (uint32_t)number);
+    __builtin_prefetch(word);
+    __asm__ volatile("" : : "r"(word)); /* keeps GCC from dropping the call */
+}
+
 uint32_t kz_number_rank(const struct kz_machine *machine, uint64_t number)
 {
     if (number / 64 >= machine->numbers.used) return machine->applications.used;

@@ -166,9 +166,9 @@ void kz_machine_figures(const struct kz_machine *machine, struct kz_machine_figu
         .requests = machine->requests.count,
         .bytes = machine->allocated,
         .application_bytes =
-            kz_table_bytes(&machine->applications) + kz_table_bytes(&machine->child_index.heads) +
+            kz_table_bytes(&machine->applications) + kz_index_bytes(&machine->child_index) +
             kz_table_bytes(&machine->numbers) + kz_ranked_pool_bytes(machine->ranks),
         .request_bytes =
-            kz_table_bytes(&machine->requests) + kz_table_bytes(&machine->request_index.heads),
+            kz_table_bytes(&machine->requests) + kz_index_bytes(&machine->request_index),
     };
 }

@@ -14,16 +14,15 @@
 #define TABLE_SHIFT   12
 #define HEADER_ASKED  4 /* offset of a record's time, request and actor, which do not count */
 
-static uint64_t hash_request(const void *record, uint64_t seed)
+static uint64_t hash_of(const struct kz_machine *machine, const uint8_t id[static KZ_ID_SIZE])
 {
-    return kz_hash64(((const struct kz_request *)record)->id, KZ_ID_SIZE, seed);
+    return kz_hash64(id, KZ_ID_SIZE, machine->seed);
 }
 
 void kz_request_init(struct kz_machine *machine)
 {
     kz_table_init(&machine->requests, &machine->allocator, sizeof(struct kz_request), TABLE_SHIFT);
-    kz_index_init(&machine->request_index, &machine->requests, offsetof(struct kz_request, link),
-                  hash_request, machine->seed);
+    kz_index_init(&machine->request_index, &machine->allocator);
     machine->oldest_request = KZ_NO_SLOT;
     machine->newest_request = KZ_NO_SLOT;
 }
@@ -52,9 +51,9 @@ static void fingerprint(const struct kz_entry *entry, uint8_t out[static KZ_FING
 static uint32_t find(const struct kz_machine *machine, const uint8_t id[static KZ_ID_SIZE],
                      int64_t now)
 {
-    const struct kz_index *index = &machine->request_index;
-    uint32_t slot = kz_index_first(index, kz_hash64(id, KZ_ID_SIZE, machine->seed));
-    for (; slot != KZ_NO_SLOT; slot = kz_index_next(index, slot)) {
+    struct kz_index_search search = kz_index_look(&machine->request_index, hash_of(machine, id));
+    uint32_t slot = kz_index_next(&search);
+    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         const struct kz_request *request = kz_request_at(machine, slot);
         if (memcmp(request->id, id, KZ_ID_SIZE) == 0 && now - request->time <= REMEMBERED_MS) break;
     }
@@ -71,7 +70,7 @@ void kz_request_forget(struct kz_machine *machine, int64_t now)
         kz_digest_subtract(machine, kz_digest_of_request(request));
         machine->oldest_request = request->newer;
         if (machine->oldest_request == KZ_NO_SLOT) machine->newest_request = KZ_NO_SLOT;
-        kz_index_remove(&machine->request_index, slot);
+        kz_index_remove(&machine->request_index, hash_of(machine, request->id), slot);
         kz_table_remove(&machine->requests, slot);
     }
 }
@@ -87,7 +86,7 @@ void kz_request_remember(struct kz_machine *machine, uint32_t index, const struc
     request->newer = KZ_NO_SLOT;
     request->result = (uint8_t)result;
     fingerprint(entry, request->fingerprint);
-    kz_index_add(&machine->request_index, slot);
+    kz_index_add(&machine->request_index, hash_of(machine, request->id), slot);
     kz_digest_add(machine, kz_digest_of_request(request));
 
     if (machine->newest_request == KZ_NO_SLOT)

@@ -45,6 +45,9 @@ void kz_number_set(struct kz_machine *machine, uint32_t index);
 /* Returns: the slot of application NUMBER, or KZ_NO_SLOT. O(1). */
 uint32_t kz_number_find(const struct kz_machine *machine, uint64_t number);
 
+/* Asks the memory for what kz_number_find(NUMBER) will look at. */
+void kz_number_prefetch(const struct kz_machine *machine, uint64_t number);
+
 /* Returns: how many applications have a number ≤ NUMBER. O(1). */
 uint32_t kz_number_rank(const struct kz_machine *machine, uint64_t number);
 

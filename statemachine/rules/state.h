@@ -46,7 +46,6 @@ struct kz_name {
 
 struct kz_territory {
     uint32_t number;
-    uint32_t link;
     int32_t utc_offset_minutes;
     int32_t last_publish; /* the date of the last accepted one, or KZ_DATE_NEVER */
     int32_t last_morning;
@@ -61,7 +60,6 @@ struct kz_territory {
 
 struct kz_kindergarten {
     uint32_t number;
-    uint32_t link;
     uint32_t territory; /* slot */
     struct kz_name name;
     bool open;
@@ -70,7 +68,6 @@ struct kz_kindergarten {
 
 struct kz_actor {
     uint32_t number;
-    uint32_t link;
     uint32_t territory;    /* number; 0: all */
     uint32_t kindergarten; /* number; 0: none */
     uint8_t key_hash[KZ_HASH_SIZE];
@@ -84,7 +81,6 @@ struct kz_actor {
 
 struct kz_queue {
     struct kz_queue_id id;
-    uint32_t link;
     uint32_t territory; /* slot */
     uint32_t cycle;     /* R7's c */
     uint32_t calls_due; /* over all its bulletins */
@@ -99,8 +95,7 @@ struct kz_queue {
 struct kz_place {
     uint32_t kindergarten; /* slot */
     uint32_t queue;        /* slot: the territory's queue of that birth year and kind */
-    uint32_t link;
-    uint32_t oldest; /* shares */
+    uint32_t oldest;       /* shares */
     uint32_t newest;
     uint64_t reported;
     uint64_t open;
@@ -135,14 +130,16 @@ struct kz_share {
     uint8_t marks;
 };
 
+/* Records of which there are millions: no byte is left empty to align an 8-byte field. */
+#define KZ_DENSE __attribute__((packed, aligned(4)))
+
 #define KZ_FLAG_OWED     1
 #define KZ_FLAG_BY_GRANT 2 /* of a referral */
 
-struct kz_application {
+struct KZ_DENSE kz_application {
     uint8_t child[KZ_ID_SIZE];
     int64_t applied_at;
     uint32_t number;
-    uint32_t link;  /* of the index by child, which holds the live ones */
     uint32_t queue; /* slot */
     uint8_t state;
     uint8_t category;
@@ -154,22 +151,21 @@ struct kz_application {
     uint8_t marks;
 };
 
-_Static_assert(sizeof(struct kz_application) == 56, "10 million of them stand in memory");
+_Static_assert(sizeof(struct kz_application) == 52, "10 million of them stand in memory");
 
 /* A remembered entry with a request id (R29). 88 bits of fingerprint tell type and fields apart. */
 #define KZ_FINGERPRINT_SIZE 11
 
-struct kz_request {
+struct KZ_DENSE kz_request {
     uint8_t id[KZ_ID_SIZE];
     int64_t time;
     uint32_t index;
-    uint32_t link;
     uint32_t newer;
     uint8_t fingerprint[KZ_FINGERPRINT_SIZE];
     uint8_t result;
 };
 
-_Static_assert(sizeof(struct kz_request) == 48, "every entry of 400 days may have one");
+_Static_assert(sizeof(struct kz_request) == 44, "every entry of 400 days may have one");
 
 /* 64 ledger indexes: which of them are applications, and how many came before. */
 struct kz_number_word {

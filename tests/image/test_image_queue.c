@@ -20,7 +20,6 @@
 
 struct record {
     uint32_t key;
-    uint32_t link;
     int64_t applied_at;
 };
 
@@ -34,14 +33,9 @@ struct machine {
     struct kz_ranked sets[SETS];
 };
 
-static uint64_t hash_key(uint32_t key, uint64_t seed)
+static uint64_t hash_key(uint32_t key)
 {
-    return kz_hash64(&key, sizeof key, seed);
-}
-
-static uint64_t hash_record(const void *record, uint64_t seed)
-{
-    return hash_key(((const struct record *)record)->key, seed);
+    return kz_hash64(&key, sizeof key, SEED);
 }
 
 static void create(struct machine *machine)
@@ -49,8 +43,7 @@ static void create(struct machine *machine)
     *machine = (struct machine){.bytes = 0};
     machine->allocator = counting_allocator(&machine->bytes);
     kz_table_init(&machine->records, &machine->allocator, sizeof(struct record), 8);
-    kz_index_init(&machine->index, &machine->records, offsetof(struct record, link), hash_record,
-                  SEED);
+    kz_index_init(&machine->index, &machine->allocator);
     machine->pool = kz_ranked_pool_create(&machine->allocator);
 }
 
@@ -93,9 +86,10 @@ static enum kz_status open(struct machine *machine, uint8_t *area, size_t size)
 
 static uint32_t find(const struct machine *machine, uint32_t key)
 {
-    uint32_t slot = kz_index_first(&machine->index, hash_key(key, SEED));
+    struct kz_index_search search = kz_index_look(&machine->index, hash_key(key));
+    uint32_t slot = kz_index_next(&search);
 
-    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&machine->index, slot)) {
+    for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         if (((struct record *)kz_table_at(&machine->records, slot))->key == key) break;
     }
     return slot;
@@ -114,13 +108,13 @@ static void step(struct machine *machine, uint64_t *random)
         struct record *record = kz_table_at(&machine->records, slot);
         record->key = key;
         record->applied_at = applied_at;
-        kz_index_add(&machine->index, slot);
+        kz_index_add(&machine->index, hash_key(key), slot);
         kz_ranked_insert(machine->pool, set, (struct kz_rank_key){applied_at, key, slot});
         return;
     }
     const struct record *record = kz_table_at(&machine->records, slot);
     kz_ranked_remove(machine->pool, set, (struct kz_rank_key){record->applied_at, key, slot});
-    kz_index_remove(&machine->index, slot);
+    kz_index_remove(&machine->index, hash_key(key), slot);
     kz_table_remove(&machine->records, slot);
 }
 
@@ -277,35 +271,42 @@ static void measures_that_make_no_sense_are_refused(void **state)
     }
 }
 
-/* Opens an index over three records from forged measures and HEADS heads. */
-static enum kz_status open_forged_index(const uint32_t measures[static 4], uint64_t seed,
-                                        uint32_t heads)
+struct forged_index {
+    uint32_t measures[3]; /* level, split, count */
+    uint32_t pages;
+    uint32_t capacity, count; /* of each page */
+    uint32_t cells;
+    uint64_t last; /* cell */
+};
+
+/* Opens an index from forged measures and pages. */
+static enum kz_status open_forged_index(const struct forged_index *forged)
 {
     struct machine machine;
     struct memory memory = memory_empty();
     struct kz_image_writer writer;
     struct kz_image_reader reader;
-    struct kz_table table;
-    uint8_t bytes[24];
+    uint64_t cells[64] = {0};
+    uint8_t bytes[12];
+    uint64_t seed;
+
+    cells[forged->cells - 1] = forged->last;
+    kz_image_writer_init(&writer, &memory, memory_write, SEED);
+    for (uint32_t i = 0; i < 3; i++)
+        kz_put_u32(bytes + 4 * (size_t)i, forged->measures[i]);
+    kz_image_write(&writer, UINT32_C(0x58444e49), bytes, sizeof bytes);
+    for (uint32_t i = 0; i < forged->pages; i++) {
+        kz_put_u32(bytes, forged->capacity);
+        kz_put_u32(bytes + 4, forged->count);
+        kz_image_write(&writer, UINT32_C(0x45474150), bytes, 8);
+        kz_image_write(&writer, UINT32_C(0x4c4c4543), cells, forged->cells * sizeof *cells);
+    }
+    assert_int_equal(kz_image_writer_finish(&writer), KZ_OK);
 
     create(&machine);
-    for (uint32_t i = 0; i < 3; i++)
-        (void)kz_table_add(&machine.records);
-    kz_table_init(&table, &machine.allocator, sizeof(uint32_t), machine.index.heads.segment_shift);
-    for (uint32_t i = 0; i < heads; i++)
-        (void)kz_table_add(&table);
-    for (uint32_t i = 0; i < 4; i++)
-        kz_put_u32(bytes + 4 * (size_t)i, measures[i]);
-    kz_put_u64(bytes + 16, seed);
-    kz_image_writer_init(&writer, &memory, memory_write, SEED);
-    kz_image_write(&writer, UINT32_C(0x58444e49), bytes, sizeof bytes);
-    kz_table_save(&table, &writer);
-    assert_int_equal(kz_image_writer_finish(&writer), KZ_OK);
-    kz_table_finish(&table);
-
     assert_int_equal(kz_image_reader_init(&reader, memory.bytes, memory.size, &seed), KZ_OK);
     enum kz_status status = kz_index_open(&machine.index, &reader);
-    if (status != KZ_OK) assert_int_equal(kz_index_first(&machine.index, 0), KZ_NO_SLOT);
+    assert_int_equal(find(&machine, 0), KZ_NO_SLOT);
     destroy(&machine);
     free(memory.bytes);
     return status;
@@ -314,27 +315,26 @@ static enum kz_status open_forged_index(const uint32_t measures[static 4], uint6
 static void an_index_that_makes_no_sense_is_refused(void **state)
 {
     (void)state;
-    const uint32_t link = offsetof(struct record, link);
     const struct {
-        uint32_t measures[4]; /* link, level, split, count */
-        uint64_t seed;
-        uint32_t heads;
+        struct forged_index forged;
         enum kz_status status;
     } cases[] = {
-        {{link, 1, 1, 3}, SEED, 3, KZ_OK},          {{link, 2, 0, 3}, SEED, 4, KZ_OK},
-        {{link + 4, 1, 1, 3}, SEED, 3, KZ_CORRUPT}, /* another link */
-        {{link, 1, 1, 3}, SEED + 1, 3, KZ_CORRUPT}, /* another seed */
-        {{link, 1, 1, 3}, SEED, 4, KZ_CORRUPT},     /* a head too many */
-        {{link, 1, 2, 3}, SEED, 4, KZ_CORRUPT},     /* a round of splits that is over */
-        {{link, 32, 1, 3}, SEED, 3, KZ_CORRUPT},    /* more buckets than 32 bits can say */
-        {{link, 1, 0, 3}, SEED, 2, KZ_CORRUPT},     /* more records than buckets */
-        {{link, 2, 0, 4}, SEED, 4, KZ_CORRUPT},     /* more than the table has */
+        {{{1, 1, 0}, 3, 16, 0, 32, 0}, KZ_OK},
+        {{{2, 0, 0}, 4, 16, 0, 32, 0}, KZ_OK},
+        {{{2, 0, 4}, 4, 16, 1, 32, 0}, KZ_OK},
+        {{{2, 0, 0}, 4, 16, 0, 31, 0}, KZ_CORRUPT},         /* a cell too few */
+        {{{2, 0, 0}, 4, 15, 0, 31, 0}, KZ_CORRUPT},         /* a page too small */
+        {{{2, 0, 0}, 4, UINT32_MAX, 0, 64, 0}, KZ_CORRUPT}, /* one too large */
+        {{{2, 0, 0}, 4, 16, 0, 32, 1}, KZ_CORRUPT},         /* no end to a walk */
+        {{{2, 0, 68}, 4, 16, 17, 32, 0}, KZ_CORRUPT},       /* more than a page can hold */
+        {{{2, 0, 3}, 4, 16, 1, 32, 0}, KZ_CORRUPT},         /* another count */
+        {{{2, 0, 0}, 3, 16, 0, 32, 0}, KZ_CORRUPT},         /* a page too few */
+        {{{1, 2, 0}, 4, 16, 0, 32, 0}, KZ_CORRUPT},         /* a round of splits that is over */
+        {{{32, 1, 0}, 3, 16, 0, 32, 0}, KZ_CORRUPT},        /* more pages than 32 bits can say */
     };
 
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(open_forged_index(cases[i].measures, cases[i].seed, cases[i].heads),
-                         cases[i].status);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(open_forged_index(&cases[i].forged), cases[i].status);
 }
 
 int main(void)
