@@ -76,21 +76,18 @@ static enum kz_status receive_append(struct kz_driver *driver, struct raft_messa
 
 /* ---- The others ---- */
 
-/* A rejection of what is known to match is a late one, and a hint below it sends libraft back
- * behind its own progress, from where it does not come forward again. Otherwise the stream to the
- * peer is broken. */
+/* A rejection of what is known to match is a late one, and would send libraft back behind its own
+ * progress, from where it does not come forward again. Any other breaks the stream to the peer. */
 static void judge_rejection(struct kz_driver *driver, uint64_t peer,
                             struct raft_append_entries_result *result)
 {
     if (result->rejected == 0 || result->term != driver->led_term) return;
 
-    uint64_t match = kz_driver_match(driver, peer);
-    if (result->rejected <= match) {
+    if (result->rejected <= kz_driver_match(driver, peer)) {
         result->rejected = 0;
         result->last_log_index = 0;
         return;
     }
-    if (result->last_log_index < match) result->last_log_index = match;
     struct kz_feed *feed = kz_feed_of(driver, peer);
     if (feed != NULL) feed->broken = true;
 }

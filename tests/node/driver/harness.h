@@ -8,6 +8,7 @@
 
 #include "node/core/driver.h"
 #include "tests/node/driver/disk.h"
+#include "tests/node/driver/records.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,11 +98,5 @@ void kz_cluster_mend(struct kz_cluster *cluster);
 
 /* Returns: a number below BOUND from the cluster's generator. */
 uint64_t kz_cluster_random(struct kz_cluster *cluster, uint64_t bound);
-
-/* Encodes the membership that ROLES spells. Returns: its size. */
-size_t kz_test_membership(const char *roles, uint8_t *record, size_t capacity);
-
-/* Adds the application that carries MARK. */
-void kz_test_application(struct kz_batch *batch, uint64_t term, int64_t time, uint64_t mark);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/base/testing.h"
-#include "tests/node/driver/harness.h"
+#include "tests/node/driver/records.h"
 
 #include "node/core/raft_messages.h"
 #include "statemachine/base/bytes.h"
