@@ -3,7 +3,6 @@
 
 #include "statemachine/base/assert.h"
 #include "statemachine/base/bytes.h"
-#include "statemachine/record/record.h"
 
 #include <stdio.h>
 

@@ -4,6 +4,7 @@
 #define KZ_TEST_RECORDS_H
 
 #include "log/batch.h"
+#include "statemachine/record/record.h"
 
 #include <stddef.h>
 #include <stdint.h>
