@@ -3,7 +3,8 @@
  *
  * Invariants:
  * 1. Entries are applied in order, none above what is committed and stored here.
- * 2. A waiter is answered by the entry of its own index and term, or told that it is unknown. */
+ * 2. A waiter is answered by the entry of its own index and term: those of a lost leadership are
+ * told that they are unknown before anything else is applied at their indexes. */
 #include "node/core/memory.h"
 #include "node/core/state.h"
 
@@ -107,17 +108,16 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
     const struct kz_waiter *waiter = kz_inflight_front(&core->inflight);
     if (waiter == NULL || waiter->index != index) return;
 
-    bool own = waiter->term == term;
-    const struct kz_answer unknown = {.code = KZ_ANSWER_UNKNOWN, .retry_ms = KZ_RETRY_MS};
-    struct kz_answer answer = own ? answer_of(core, index, outcome) : unknown;
-    if (own && outcome->result != KZ_RESULT_OK && outcome->result != KZ_RESULT_REPEATED)
+    KZ_ASSERT(waiter->term == term); /* kz_core_follow_leadership() failed the others */
+    struct kz_answer answer = answer_of(core, index, outcome);
+    if (outcome->result != KZ_RESULT_OK && outcome->result != KZ_RESULT_REPEATED)
         kz_budget_spend(&core->budget, waiter->actor, core->now_ms);
 
     struct kz_submission *submission = waiter->submission;
     uint16_t slot = waiter->slot;
     struct kz_repeat *repeats = kz_inflight_pop_front(&core->inflight);
     kz_submission_answer(core, submission, slot, &answer);
-    answer_repeats(core, repeats, own ? NULL : &unknown);
+    answer_repeats(core, repeats, NULL);
 }
 
 /* ---- Applying ---- */

@@ -6,6 +6,7 @@
  * 1. Nothing of a peer is heard before its hello was taken, nor on a link older than its newest.
  * 2. Our first frame on a link is our hello. */
 #include "node/core/state.h"
+#include "statemachine/base/assert.h"
 #include "statemachine/base/checksum.h"
 
 #include <stdarg.h>
@@ -156,7 +157,7 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
                              const struct kz_frame *frame)
 {
     struct kz_peer *peer = kz_peers_find(core, link->peer);
-    if (peer == NULL || peer->accepted != link) return; /* a newer link took its place */
+    KZ_ASSERT(peer != NULL && peer->accepted == link); /* a newer one closed this one */
 
     struct kz_peer_pair pair;
     if (frame->type == KZ_PEER_HELLO)

@@ -10,7 +10,7 @@
  * Invariants:
  * 1. Reads stand in the order of their coming; so do their rounds and indexes: first those whose
  *    index is known, then those that were asked for, then the others, from `unasked` on.
- * 2. A round counts in the term in which it was sent, and no other.
+ * 2. A round counts in the term in which it was sent, and no other; rounds never go back.
  * 3. R is the commit index that raft knows, not what is stored here: a follower may have shown
  *    entries that this disk does not hold yet. */
 #include "node/core/memory.h"
@@ -136,8 +136,6 @@ static void start_anew(struct kz_core *core)
     reads->unasked = reads->first;
     while (reads->unasked != NULL && reads->unasked->index != 0)
         reads->unasked = reads->unasked->next;
-    for (uint32_t i = 0; i < core->peer_count; i++)
-        core->peers[i].confirmed = 0;
     reads->remote_count = 0;
     reads->confirmed = reads->round;
     reads->term = core->term;

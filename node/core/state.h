@@ -55,7 +55,7 @@ struct kz_peer {
     uint8_t first[KZ_ID_SIZE]; /* hash of the first entry that it would write */
     char client[KZ_ADDRESS_SIZE_MAX];
     uint8_t client_size;
-    uint64_t confirmed;      /* the last nonce that it confirmed in this term */
+    uint64_t confirmed;      /* the last round that it confirmed */
     uint64_t clock_asked_ms; /* 0: not yet on this link */
 };
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define DIAL_EVERY_MS 20
-#define QUEUED_MAX    (1u << 20) /* for a client that reads */
+#define HALF_OPEN_MS  300
+#define QUEUED_MAX    (640u * 1024) /* for a client that reads */
 
 struct kz_sim_message {
     struct kz_sim_message *next;
@@ -107,16 +108,29 @@ void kz_sim_heal(struct kz_sim *sim)
     memset(sim->cut, 0, sizeof(sim->cut));
 }
 
+/* Who dialed finds the connection broken and dials again; who accepted does not know yet. */
+static void half_open(struct kz_sim *sim, struct kz_sim_connection *connection)
+{
+    struct kz_sim_end *dialed = &connection->ends[0];
+    if (dialed->told) {
+        kz_sim_event(&sim->nodes[dialed->node],
+                     &(struct kz_event){.type = KZ_EVENT_CLOSED, .link = dialed->link}, NULL);
+    }
+    dialed->told = false;
+    drop_messages(connection);
+    connection->dead_ms = sim->now_ms + 1 + kz_sim_random(sim, HALF_OPEN_MS);
+}
+
 void kz_sim_break_one(struct kz_sim *sim)
 {
     uint64_t count = 0;
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = c->next)
-        count += c->client == NULL;
+        count += c->client == NULL && c->dead_ms == 0;
     if (count == 0) return;
     uint64_t chosen = kz_sim_random(sim, count);
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = c->next) {
-        if (c->client != NULL || chosen-- > 0) continue;
-        kz_sim_network_break(sim, c);
+        if (c->client != NULL || c->dead_ms != 0 || chosen-- > 0) continue;
+        half_open(sim, c);
         return;
     }
 }
@@ -157,7 +171,7 @@ void kz_sim_network_send(struct kz_sim *sim, uint64_t node, const struct kz_outg
 {
     int end;
     struct kz_sim_connection *connection = find(sim, node, outgoing->link, &end);
-    if (connection != NULL && !connection->closing) {
+    if (connection != NULL && !connection->closing && connection->dead_ms == 0) {
         kz_sim_network_post(sim, connection, 1 - end, outgoing->bytes, outgoing->size,
                             outgoing->tell_drained);
     }
@@ -249,7 +263,7 @@ static void dial(struct kz_sim *sim, const struct kz_sim_node *node, uint64_t ot
 {
     if (sim->nodes[other].core == NULL || sim->cut[node->id][other]) return;
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = c->next)
-        if (c->ends[0].node == node->id && c->ends[1].node == other) return;
+        if (c->ends[0].node == node->id && c->ends[1].node == other && c->dead_ms == 0) return;
     kz_sim_network_connect(sim, node->id, other, NULL);
 }
 
@@ -258,9 +272,10 @@ void kz_sim_network_tick(struct kz_sim *sim)
     struct kz_sim_connection *next;
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = next) {
         next = c->next;
-        if (c->stands_ms <= sim->now_ms) tell_standing(sim, c);
+        if (c->stands_ms <= sim->now_ms && c->dead_ms == 0) tell_standing(sim, c);
         deliver(sim, c);
-        if (c->closing && c->messages == NULL) kz_sim_network_break(sim, c);
+        bool is_dead = c->dead_ms != 0 && c->dead_ms <= sim->now_ms;
+        if (is_dead || (c->closing && c->messages == NULL)) kz_sim_network_break(sim, c);
     }
     if (sim->now_ms % DIAL_EVERY_MS != 0) return;
     for (unsigned id = 1; id <= sim->options.nodes; id++) {

@@ -22,6 +22,7 @@ struct kz_sim_connection {
     uint64_t arrival_ms[2]; /* of the last message to each end */
     size_t queued;          /* bytes on their way to a client */
     bool closing;           /* by one end: once all messages have arrived */
+    uint64_t dead_ms;       /* half open: who dialed is gone, who accepted learns it then; 0: no */
 };
 
 /* sim.c's, for the network */

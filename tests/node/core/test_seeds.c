@@ -16,7 +16,7 @@
 #define COMMANDS    150
 #define CLIENTS     3
 #define RUN_MS      6000
-#define HEAL_MS     8000
+#define HEAL_MS     20000
 #define FIRST_CHILD 1000
 
 /* What became of a command. */

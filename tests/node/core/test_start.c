@@ -105,6 +105,18 @@ static void every_node_pins_the_others_and_marks_itself(void **state)
     }
 }
 
+static void the_first_entry_is_not_there_without_a_term(void **state)
+{
+    (void)state;
+    kz_sim_start_all(&sim);
+    for (int i = 0; i < 100; i++) {
+        kz_sim_run(&sim, 1);
+        for (uint64_t id = 1; id <= 3; id++)
+            if (sim.nodes[id].disk.last > 0) assert_int_equal(sim.nodes[id].disk.vote.term, 1);
+    }
+    assert_true(sim.nodes[1].disk.last > 0);
+}
+
 static void a_node_that_missed_the_founding_takes_part(void **state)
 {
     (void)state;
@@ -239,6 +251,23 @@ static void an_emptied_disk_under_an_old_id_is_refused(void **state)
     assert_int_equal(sim.nodes[lost].disk.vote.term, 0);
 }
 
+static void a_copied_directory_under_an_old_id_is_not_heard(void **state)
+{
+    (void)state;
+    uint64_t leader = found();
+    uint64_t copy = follower_of(leader);
+    struct kz_identity *identity = &sim.nodes[copy].disk.identity;
+    kz_sim_crash(&sim, copy);
+    identity->incarnation[0] ^= 1;
+    for (unsigned i = 0; i < identity->peer_count; i++)
+        if (identity->peers[i].id == copy) identity->peers[i].incarnation[0] ^= 1;
+    kz_sim_crash(&sim, 6 - leader - copy);
+    kz_sim_start(&sim, copy);
+    kz_sim_run(&sim, 3000);
+    assert_int_equal(kz_sim_elect(&sim, 1000), 0);
+    assert_non_null(strstr(sim.nodes[copy].last_error, "known here with another directory"));
+}
+
 static void a_ledger_that_is_gone_is_not_started_from(void **state)
 {
     (void)state;
@@ -289,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(three_empty_nodes_found_a_cluster, begin, end),
         cmocka_unit_test_setup_teardown(two_of_three_empty_nodes_wait_for_the_third, begin, end),
         cmocka_unit_test_setup_teardown(every_node_pins_the_others_and_marks_itself, begin, end),
+        cmocka_unit_test_setup_teardown(the_first_entry_is_not_there_without_a_term, begin, end),
         cmocka_unit_test_setup_teardown(a_node_that_missed_the_founding_takes_part, begin, end),
         cmocka_unit_test_setup_teardown(nodes_with_different_lists_do_not_found, begin, end),
         cmocka_unit_test_setup_teardown(nodes_of_two_clusters_refuse_each_other, begin, end),
@@ -297,6 +327,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_that_replay_does_not_give_halts, begin, end),
         cmocka_unit_test_setup_teardown(an_imported_ledger_starts_without_a_vote, begin, end),
         cmocka_unit_test_setup_teardown(an_emptied_disk_under_an_old_id_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_copied_directory_under_an_old_id_is_not_heard, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_ledger_that_is_gone_is_not_started_from, begin, end),
         cmocka_unit_test_setup_teardown(a_lost_vote_is_not_started_from, begin, end),
         cmocka_unit_test_setup_teardown(an_emptied_voter_that_nobody_met_is_refused, begin, end),

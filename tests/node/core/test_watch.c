@@ -169,6 +169,7 @@ static void what_does_not_fit_waits_until_it_has_drained(void **state)
     kz_batch_release(batch);
     kz_sim_start_all(&sim);
     kz_sim_elect(&sim, 5000);
+    sim.options.latency_ms = 40; /* sim_network.c bounds what is on its way */
     watch(1, 1);
     kz_sim_run(&sim, 2000);
     uint64_t next = take(1, 1, &empty);
