@@ -20,6 +20,7 @@
  * then the ledger's order is the file's. */
 #define IN_FLIGHT_MAX 4096
 #define TIMEOUT_MS    120000 /* longer than an actor's budget of refusals is spent for */
+#define LINES_A_TURN  256
 #define TURN_MS       20
 #define PROGRESS_MS   200
 
@@ -79,14 +80,13 @@ static bool send_line(struct load *load, const char *text, size_t text_size)
     return true;
 }
 
-/* Lets the cluster catch up when much is in flight. */
+/* Keeps the cluster busy while lines are read, and lets it catch up when much is in flight. */
 static void keep_pace(struct load *load)
 {
-    struct kezek_client *client = kezek_connection_client(load->connection);
+    if (load->lines % LINES_A_TURN != 0) return;
 
-    if (kezek_client_waiting(client) >= IN_FLIGHT_MAX) {
-        (void)kezek_connection_run(load->connection, IN_FLIGHT_MAX / 2, 0);
-    }
+    kezek_connection_turn(load->connection, 0);
+    (void)kezek_connection_run(load->connection, IN_FLIGHT_MAX, 0);
     kz_load_report_progress(load, false);
 }
 
