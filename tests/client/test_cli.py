@@ -559,6 +559,8 @@ class Loading(Case):
         """A slow pipe's first line is answered while the second one is not written yet."""
         child = subprocess.Popen([KEZEK, "load", "-", "--endpoints", self.node.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  text=True)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
         child.stdin.write(self.line(1) + self.line(2)[:10])
         child.stdin.flush()
         deadline = time.monotonic() + 10

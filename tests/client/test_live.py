@@ -55,6 +55,7 @@ class Live(unittest.TestCase):
         answers = self.nodes.directory / "answers.jsonl"
         with answers.open("w") as output:
             load = subprocess.Popen([KEZEK, "load", str(path), "-o", "jsonl"], env=self.environment, stdout=output, text=True)
+            self.addCleanup(load.kill)
             for kill in range(1, KILLS + 1):
                 cluster.wait_for(lambda: answers.stat().st_size > kill * 2_000_000, 30, "answers")
                 leader = self.nodes.leader()
