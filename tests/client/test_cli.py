@@ -555,6 +555,12 @@ class Loading(Case):
         self.assertIn("load it again", done.stderr)
         self.assertIn("2 without an answer", done.stdout)
 
+    def test_a_silent_cluster_is_not_sent_the_rest(self):
+        self.node.silent = True
+        done = self.kezek("load", self.file("".join(self.line(i) for i in range(1, 20001))), "--timeout", "300ms", code=3)
+        self.assertLess(int(re.search(r": (\d+) commands", done.stdout)[1]), 5000)
+        self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
+
     def test_standard_input_is_sent_as_it_comes(self):
         """A slow pipe's first line is answered while the second one is not written yet."""
         child = subprocess.Popen([KEZEK, "load", "-", "--endpoints", self.node.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
