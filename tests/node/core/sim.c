@@ -224,7 +224,6 @@ static void step(struct kz_sim *sim, struct kz_sim_node *node)
     node->halted = update.halted;
     node->stopped = update.stopped;
     node->halt = update.halt;
-    if (update.stopped) KZ_ASSERT(node->orders == NULL);
     bring_down(sim, node);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seeds with every fault at once: crashes, cuts, broken connections, full and slow disks, clocks
  * that jump. After healing nothing acknowledged is lost, all nodes agree, and the same seed gives
- * the same trace. */
+ * the same trace. KZ_SEED=N replays one, KZ_SEEDS=COUNT runs others; KZ_SIM_VERBOSE=1 tells. */
 #include "tests/node/core/sim.h"
 
 #include <setjmp.h>
@@ -235,13 +235,18 @@ static uint64_t run_seed(uint64_t seed)
     return trace;
 }
 
+static uint64_t number_of(const char *variable, uint64_t otherwise)
+{
+    const char *text = getenv(variable);
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
 static void nothing_acknowledged_is_lost(void **state)
 {
     (void)state;
-    const char *only = getenv("KZ_SEED");
-    uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
-    uint64_t end = only != NULL ? first + 1 : first + SEEDS;
-    for (uint64_t seed = first; seed < end; seed++)
+    uint64_t first = number_of("KZ_SEED", 1);
+    uint64_t count = number_of("KZ_SEEDS", getenv("KZ_SEED") != NULL ? 1 : SEEDS);
+    for (uint64_t seed = first; seed < first + count; seed++)
         run_seed(seed);
 }
 
