@@ -86,7 +86,7 @@ class Demonstration:
 
     def load(self, what: str, file: pathlib.Path) -> None:
         begun = time.monotonic()
-        self.kezek("load", str(file), "-o", "jsonl", output=self.answers(what))
+        self.kezek("load", os.path.relpath(file), "-o", "jsonl", output=self.answers(what))
         count = sum(1 for _ in self.answers(what).open("rb"))
         took = time.monotonic() - begun
         self.step(f"{what}: {count:,} commands in the ledger after {took:.1f} s ({count / took:,.0f} a second)")
