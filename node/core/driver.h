@@ -107,8 +107,8 @@ enum kz_status kz_driver_submit(struct kz_driver *driver, uint64_t now, struct k
 enum kz_status kz_driver_stored(struct kz_driver *driver, uint64_t now,
                                 const struct kz_batch *batch, struct kz_error *error);
 
-/* BATCH holds what a load asked for, FIRST its first index (BATCH NULL: it failed; asked for again
- * later). */
+/* BATCH, which stays the caller's, holds what a load asked for, FIRST its first index (BATCH NULL:
+ * it failed; asked for again later). */
 enum kz_status kz_driver_loaded(struct kz_driver *driver, uint64_t now, uint64_t first,
                                 struct kz_batch *batch, struct kz_error *error);
 
