@@ -37,14 +37,16 @@ static inline void kz_put_u16(uint8_t *bytes, uint16_t value)
 
 static inline void kz_put_u32(uint8_t *bytes, uint32_t value)
 {
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
+    bytes[0] = (uint8_t)value; /* four stores in a row become one; a loop of them does not */
+    bytes[1] = (uint8_t)(value >> 8);
+    bytes[2] = (uint8_t)(value >> 16);
+    bytes[3] = (uint8_t)(value >> 24);
 }
 
 static inline void kz_put_u64(uint8_t *bytes, uint64_t value)
 {
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
+    kz_put_u32(bytes, (uint32_t)value);
+    kz_put_u32(bytes + 4, (uint32_t)(value >> 32));
 }
 
 struct kz_reader {

@@ -9,7 +9,7 @@
  * 2. The full cells of a page ascend. A cell stands at its home or behind it, and between its home
  *    and itself no cell is empty: so where it stands follows from the page's contents and capacity.
  * 3. A page's last cell is empty: every walk ends there at the latest.
- * 4. A page is at most 13/16 full. */
+ * 4. A page is at most 7/8 full. */
 #include "statemachine/queue/index.h"
 
 #include "statemachine/base/assert.h"
@@ -62,7 +62,7 @@ static uint64_t cells_size(uint32_t capacity)
     return ((uint64_t)last_cell(capacity) + 1) * sizeof(uint64_t);
 }
 
-/* Returns: the capacity at which COUNT cells leave room for an eighth more. */
+/* Returns: the capacity at which COUNT cells leave room for a fifth more. */
 static uint32_t capacity_for(uint32_t count)
 {
     return count + count * 3 / 8 + CAPACITY_MIN;
@@ -218,7 +218,7 @@ void kz_index_add(struct kz_index *index, uint64_t hash, uint32_t slot)
     uint32_t tag = (uint32_t)hash;
     struct page *page = page_of(index, tag);
 
-    if ((uint64_t)page->count * 16 >= (uint64_t)page->capacity * 13) grow_page(index, page);
+    if ((uint64_t)page->count * 8 >= (uint64_t)page->capacity * 7) grow_page(index, page);
     while (!insert(page, cell_of(tag, slot)))
         grow_page(index, page);
     index->count++;

@@ -5,6 +5,7 @@
  *
  * Each entry forgets at most FORGET_A_TIME of those that are too old, so that no entry pays for a
  * whole day's; whether a remembered one still counts is judged by its time alone. */
+#include "statemachine/base/bytes.h"
 #include "statemachine/rules/rules.h"
 
 #include <string.h>
@@ -43,8 +44,10 @@ static void fingerprint(const struct kz_entry *entry, uint8_t out[static KZ_FING
 
     memset(record + HEADER_ASKED, 0, KZ_RECORD_HEADER_SIZE - HEADER_ASKED);
     struct kz_hash128 hash = kz_hash128(record, size);
-    for (unsigned i = 0; i < KZ_FINGERPRINT_SIZE; i++)
-        out[i] = (uint8_t)(i < 8 ? hash.low >> 8 * i : hash.high >> 8 * (i - 8));
+    uint8_t bytes[KZ_ID_SIZE];
+    kz_put_u64(bytes, hash.low);
+    kz_put_u64(bytes + 8, hash.high);
+    memcpy(out, bytes, KZ_FINGERPRINT_SIZE);
 }
 
 /* Returns: the slot of the request that still counts at time NOW, or KZ_NO_SLOT. */
