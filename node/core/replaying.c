@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#define PROGRESS_MS 2000 /* between two lines on a long replay */
 #define STRIDE      4096
 #define STRIDE_SIZE ((size_t)STRIDE * (KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX))
 #define CACHE_BYTES (UINT64_C(64) << 20) /* of the last entries, for followers and watchers */
@@ -173,6 +174,19 @@ static struct kz_replay_slot *slot_at(struct kz_replay *replay, uint64_t first)
     return NULL;
 }
 
+/* Tells the journal how far a long replay is, every few seconds. */
+static void tell_progress(struct kz_core *core)
+{
+    struct kz_replay *replay = &core->replay;
+    if (replay->told_ms == 0) replay->told_ms = core->now_ms;
+    if (core->now_ms < replay->told_ms + PROGRESS_MS) return;
+
+    replay->told_ms = core->now_ms;
+    kz_core_notice(core, KZ_NOTICE_INFO, "replaying applied=%llu last=%llu percent=%llu",
+                   (unsigned long long)core->applied, (unsigned long long)replay->last,
+                   (unsigned long long)(100 * core->applied / replay->last));
+}
+
 /* Takes what came, in order. */
 static void take_slots(struct kz_core *core)
 {
@@ -187,6 +201,7 @@ static void take_slots(struct kz_core *core)
         replay->next += slot->count;
         clear_slot(slot);
     }
+    tell_progress(core);
     if (replay->next > replay->last)
         finish_replay(core);
     else

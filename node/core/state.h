@@ -153,7 +153,8 @@ struct kz_replay {
     uint64_t applied; /* entries up to it have results in the ledger */
     uint64_t last;
     uint64_t next_load;
-    uint64_t next; /* the entry to take next */
+    uint64_t next;    /* the entry to take next */
+    uint64_t told_ms; /* when the journal was last told how far it is; 0: not yet */
     struct kz_replay_slot slots[KZ_REPLAY_LOADS];
     struct kz_batch **tail; /* the entries behind `applied` */
     uint32_t tail_count;
