@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/lib/socket.h"
 
+#include "client/lib/address.h"
+
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define HOST_SIZE 68
 
 static int begin(const struct addrinfo *found, const char **out_reason)
 {
@@ -28,42 +27,19 @@ static int begin(const struct addrinfo *found, const char **out_reason)
     return handle;
 }
 
-static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
-{
-    unsigned count = 1;
-    for (const struct addrinfo *next = found->ai_next; next != NULL; next = next->ai_next)
-        count++;
-    for (unsigned skip = attempt % count; skip > 0; skip--)
-        found = found->ai_next;
-    return found;
-}
-
 int kz_socket_dial(const char *address, unsigned attempt, const char **out_reason)
 {
-    char host[HOST_SIZE];
-    const char *colon = strrchr(address, ':');
-    const char *first = address;
-    size_t size = (size_t)(colon - address);
-
-    if (size >= 2 && address[0] == '[' && colon[-1] == ']') { /* [::1]:7000 */
-        first++;
-        size -= 2;
-    }
-    if (size >= HOST_SIZE) {
-        *out_reason = "the host's name is too long";
-        return -1;
-    }
-    memcpy(host, first, size);
-    host[size] = '\0';
+    char host[KEZEK_ADDRESS_SIZE];
+    const char *port = kz_address_split(address, host);
 
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int failure = getaddrinfo(host, colon + 1, &hints, &found);
+    int failure = getaddrinfo(host, port, &hints, &found);
     if (failure != 0) {
         *out_reason = gai_strerror(failure);
         return -1;
     }
-    int handle = begin(choose(found, attempt), out_reason);
+    int handle = begin(kz_address_of_turn(found, attempt), out_reason);
     freeaddrinfo(found);
     return handle;
 }

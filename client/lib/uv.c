@@ -7,8 +7,9 @@
  * 1. A link whose `owner` is NULL was given up: its callbacks only free it.
  * 2. After kezek_uv_close() the client is not touched until its handles have closed, so closing is
  *    allowed in the client's own callbacks. */
+#include "client/lib/address.h"
+
 #include <kezek/kezek_uv.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,17 +133,6 @@ static void on_connected(uv_connect_t *connect, int status)
 
 /* ---- Dialing ---- */
 
-/* Takes the address whose turn it is. */
-static const struct addrinfo *choose(const struct addrinfo *found, unsigned attempt)
-{
-    unsigned count = 1;
-    for (const struct addrinfo *next = found->ai_next; next != NULL; next = next->ai_next)
-        count++;
-    for (unsigned skip = attempt % count; skip > 0; skip--)
-        found = found->ai_next;
-    return found;
-}
-
 static void on_found(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
 {
     struct link *link = lookup->data;
@@ -151,8 +141,9 @@ static void on_found(uv_getaddrinfo_t *lookup, int status, struct addrinfo *foun
     link->looking = false;
     if (handle != NULL) {
         if (status == 0) {
-            status = uv_tcp_connect(&link->connect, &link->tcp,
-                                    choose(found, handle->dials)->ai_addr, on_connected);
+            status =
+                uv_tcp_connect(&link->connect, &link->tcp,
+                               kz_address_of_turn(found, handle->dials)->ai_addr, on_connected);
         }
         if (status != 0) {
             handle->dials++;
@@ -170,17 +161,10 @@ static int look_up(struct link *link, const char *address)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     char host[KEZEK_ADDRESS_SIZE];
-    const char *colon = strrchr(address, ':');
-    size_t size = (size_t)(colon - address);
+    const char *port = kz_address_split(address, host);
 
-    if (size >= 2 && address[0] == '[' && colon[-1] == ']') { /* [::1]:7000 */
-        address++;
-        size -= 2;
-    }
-    memcpy(host, address, size);
-    host[size] = '\0';
     link->lookup.data = link;
-    int status = uv_getaddrinfo(link->tcp.loop, &link->lookup, on_found, host, colon + 1, &hints);
+    int status = uv_getaddrinfo(link->tcp.loop, &link->lookup, on_found, host, port, &hints);
     link->looking = status == 0;
     return status;
 }
