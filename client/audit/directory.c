@@ -3,13 +3,33 @@
 
 #include "log/node_files.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4096
+
+/* Looks before the lock, which would leave a file of its name in any directory. */
+static bool holds_ledger(const char *path)
+{
+    char name[PATH_SIZE];
+    int size = snprintf(name, sizeof name, "%s/ledger", path);
+    if (size < 0 || size >= PATH_SIZE || access(name, F_OK) == 0) return true;
+    return errno != ENOENT && errno != ENOTDIR;
+}
 
 int kz_audit_directory_open(const char *path, enum kz_log_mode mode,
                             struct kz_audit_directory *out_directory)
 {
     struct kz_error error = {.text = ""};
     struct kz_audit_directory directory = {.path = path, .lock = -1};
+    if (!holds_ledger(path)) {
+        kz_report("%s holds no ledger: give --data the directory of a stopped node, "
+                  "a snapshot or an import",
+                  path);
+        return KZ_EXIT_FAILED;
+    }
     if (kz_directory_lock(path, false, &directory.lock, &error) != KZ_OK) {
         return kz_report_error(&error);
     }

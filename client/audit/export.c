@@ -88,10 +88,13 @@ static int export_to(int file, const struct kz_audit_directory *directory, uint6
     struct kz_error error = {.text = ""};
     struct kz_feed *feed = NULL;
     struct writer *writer = malloc(sizeof *writer);
-    if (writer == NULL || kz_feed_start(directory->log, from, to, false, &feed, &error) != KZ_OK) {
-        free(writer);
+    if (writer == NULL) {
         kz_report("no memory for the lines");
         return KZ_EXIT_FAILED;
+    }
+    if (kz_feed_start(directory->log, from, to, false, &feed, &error) != KZ_OK) {
+        free(writer);
+        return kz_report_error(&error);
     }
     writer->file = file;
     writer->size = 0;
@@ -138,8 +141,15 @@ int kz_audit_export(const struct kz_audit_command *self, int count, char **argum
     struct kz_audit_directory directory;
     exit_code = kz_audit_directory_open(data, KZ_LOG_READ_ONLY, &directory);
     if (exit_code != KZ_EXIT_OK) return exit_code;
-    exit_code = kz_audit_find_end(&directory, &to) ? export_directory(&directory, from, to, out)
-                                                   : KZ_EXIT_USAGE;
+    if (!kz_audit_find_end(&directory, &to)) {
+        exit_code = KZ_EXIT_USAGE;
+    } else if (from > to + 1) { /* from the end on there may be nothing yet */
+        kz_report("nothing to export: it would begin at entry %" PRIu64 " and end at %" PRIu64,
+                  from, to);
+        exit_code = KZ_EXIT_USAGE;
+    } else {
+        exit_code = export_directory(&directory, from, to, out);
+    }
     kz_audit_directory_close(&directory);
     return exit_code;
 }

@@ -148,8 +148,9 @@ int kz_audit_found(const struct kz_audit_command *self, int count, char **argume
     exit_code = kz_audit_directory_open(data, KZ_LOG_EXISTING, &directory);
     if (exit_code != KZ_EXIT_OK) return exit_code;
     if (found(&directory, &founding, &error) == KZ_OK) {
-        (void)printf("founded at entry %" PRIu64 ", term %" PRIu64 ", with %u members\n",
-                     founding.index, founding.term, founding.members.count);
+        (void)printf("founded at entry %" PRIu64 ", term %" PRIu64 ", with %u member%s\n",
+                     founding.index, founding.term, founding.members.count,
+                     founding.members.count == 1 ? "" : "s");
     } else {
         exit_code = kz_report_error(&error);
     }

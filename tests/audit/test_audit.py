@@ -173,6 +173,8 @@ class Reading(audit.Case):
         self.assertEqual(self.export(self.data, "--from", 6).splitlines(), lines[5:])
         self.assertEqual(self.export(self.data, "--from", 7), "")
         self.assertEqual(self.export(self.data, "--from", 4, "--to", 3), "")
+        for beyond in (("--from", 8), ("--from", 5, "--to", 3)):
+            self.assertIn("nothing to export", self.expect(2, "export", "--data", self.data, *beyond).error)
 
     def test_an_export_can_go_to_a_file(self):
         file = self.place / "out.jsonl"
@@ -202,7 +204,8 @@ class Reading(audit.Case):
         (self.place / "nothing").mkdir()
         for data in (self.place / "nothing", self.place / "nowhere"):
             for command in ("verify", "positions", "digest", "export"):
-                self.expect(1, command, "--data", data)
+                self.assertIn("holds no ledger", self.expect(1, command, "--data", data).error)
+        self.assertEqual(list((self.place / "nothing").iterdir()), [])
 
 
 class Usage(audit.Case):
