@@ -126,7 +126,10 @@ int kz_cli_position(const struct cli *cli, const struct subcommand *self)
         if (!kz_cli_number(option, "application", 1, UINT32_MAX, &numbers[0])) return EXIT_USAGE;
         question.count = 1;
     }
-    for (int i = 0; i < cli->word_count && question.count < POSITIONS_MAX; i++) {
+    if ((uint32_t)cli->word_count + question.count > POSITIONS_MAX) {
+        return kz_cli_fail(EXIT_USAGE, "at most %d applications at a time", POSITIONS_MAX);
+    }
+    for (int i = 0; i < cli->word_count; i++) {
         if (!kz_cli_number(cli->words[i], "application", 1, UINT32_MAX,
                            &numbers[question.count++])) {
             return EXIT_USAGE;
@@ -135,6 +138,6 @@ int kz_cli_position(const struct cli *cli, const struct subcommand *self)
     if (question.count == 0) return fail_usage(self);
     int code = kz_cli_ask(cli, &question, on_positions, &asked, question.count == 1, "application");
     if (code != EXIT_OK || asked.unknown == 0) return code;
-    return kz_cli_fail(EXIT_NOT_FOUND, "%u of these applications: there is no such application",
-                       asked.unknown);
+    return kz_cli_fail(EXIT_NOT_FOUND, "%u of these %u applications do not exist", asked.unknown,
+                       question.count);
 }

@@ -159,6 +159,9 @@ static int tell(const struct filling *filling, const struct kezek_outcome *outco
         if (outcome->code == KEZEK_OK && filling->made_secret) print_receipt(filling, outcome);
         return code;
     }
+    if (outcome->code == KEZEK_USAGE) {
+        return kz_cli_fail(code, "%s; see: kezek help %s", outcome->text, filling->self->name);
+    }
     if (outcome->code != KEZEK_UNKNOWN) return kz_cli_fail(code, "%s", outcome->text);
 
     kz_cli_write_hex(outcome->request, sizeof outcome->request, request);

@@ -128,7 +128,10 @@ static void send_all(struct load *load, struct input *input)
             break;
         }
     }
-    if (input->error != 0) kz_load_report_malformed(load, strerror(input->error));
+    if (input->error != 0) {
+        load->lines++; /* the one that could not be read */
+        kz_load_report_malformed(load, strerror(input->error));
+    }
     while (kezek_connection_run(load->connection, 0, PROGRESS_MS) > 0)
         kz_load_report_progress(load, false);
     kz_load_report_progress(load, true);

@@ -5,6 +5,7 @@
 #include "client/lines/lines.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,10 @@ static int watch(const struct cli *cli, struct kezek_connection *connection, uin
 
     int code = find_end(cli, connection, &last_index);
     if (code != EXIT_OK) return code;
+    if (from == 0 && to <= last_index) {
+        return kz_cli_fail(EXIT_USAGE,
+                           "entry %" PRIu64 " was applied already; give --from to see it", to);
+    }
     if (from == 0) from = last_index + 1;
     if (kezek_client_watch(kezek_connection_client(connection), from, on_entries, &watching,
                            &error) != KEZEK_OK) {

@@ -211,8 +211,9 @@ static void on_frame(struct kezek_client *client, const struct kz_frame *frame)
 static const char *frame_trouble(enum kz_status status)
 {
     if (status == KZ_NEWER) return "it speaks another version of the protocol";
-    if (status == KZ_TOO_LARGE) return "it sent a frame over the bound";
-    return "what it sent is no frame of this protocol";
+    if (status == KZ_TOO_LARGE)
+        return "it sent a frame over the bound: is this a node's client port?";
+    return "what it sent is no frame of this protocol: is this a node's client port?";
 }
 
 void kezek_client_on_bytes(struct kezek_client *client, uint64_t now_ms, const uint8_t *bytes,

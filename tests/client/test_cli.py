@@ -68,7 +68,7 @@ class CommandLine(Case):
             (("withdraw", "abc"), '"application"'),
             (("withdraw",), '"application"'),
             (("claim", "1"), '"kindergarten"'),
-            (("apply", "--territory", "1"), '"birth_year"'),
+            (("apply", "--territory", "1"), '"birth_year" is missing; see: kezek help apply'),
             (("reclassify", "5", "first"), "out_of_turn"),
             (("calendar", "set", "2026-02-30", "--working", "true"), '"date"'),
             (("show",), "usage: kezek show APPLICATION"),
@@ -87,7 +87,9 @@ class CommandLine(Case):
             (("show", "5", "--" + "x" * 80, "y"), "no command has an option"),
             (("load",), "usage: kezek load"),
             (("load", "/nonexistent"), "/nonexistent: No such file"),
+            (("position", *["5"] * 4097), "at most 4096 applications"),
             (("watch", "--from", "5", "--to", "4"), "no number from 5"),
+            (("watch", "--to", str(fake.AS_OF)), "was applied already; give --from"),
         ]:
             with self.subTest(words=words):
                 done = self.kezek(*words, code=2)
