@@ -23,7 +23,9 @@ static enum kz_status locked_by_another(int file, const char *directory, struct 
     char text[PID_TEXT_SIZE] = "";
     ssize_t size = pread(file, text, sizeof text - 1, 0);
     long process = size > 0 ? strtol(text, NULL, 10) : 0;
-    return kz_error_set(error, KZ_LOCKED, "%s is in use by process %ld", directory, process);
+    return kz_error_set(error, KZ_LOCKED,
+                        "%s is in use by process %ld: stop it, or give another directory",
+                        directory, process);
 }
 
 /* Writes who holds the lock into it, for the message of whoever finds it held. */
