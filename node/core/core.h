@@ -23,8 +23,7 @@
 
 struct kz_core;
 
-/* A connection, numbered by the runner, never reused. Even: clients; the runner says which by
- * kz_event. */
+/* A connection, numbered by the runner, never reused; an event says whose it is. */
 typedef uint64_t kz_link;
 
 enum kz_event_type {
@@ -68,7 +67,7 @@ struct kz_outgoing {
 struct kz_write_order {
     uint64_t ticket; /* grows by one with each write */
     uint64_t drop_from;
-    struct kz_batch *batch; /* NULL: results alone. Retained for the runner until STORED */
+    struct kz_batch *batch; /* NULL: results alone. Stays as it is until STORED */
     uint64_t result_first;
     uint8_t *results; /* malloc'ed; the runner takes it over and frees it; NULL: none */
     uint32_t result_count;

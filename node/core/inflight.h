@@ -10,7 +10,7 @@
  *
  * Invariants:
  * 1. Waiters are in order of index; every request id in the table belongs to one waiter.
- * 2. A submission is given out (kz_inflight_done()) once, when each of its slots has its answer.
+ * 2. A submission is answered once, when each of its slots has its answer.
  * 3. Waiters and repeats together are at most `capacity`. */
 #ifndef KZ_INFLIGHT_H
 #define KZ_INFLIGHT_H
