@@ -35,7 +35,7 @@ ALLOWED = {
 LIBRARIES = {
     "uv.h": ["node/shell", "client/lib/uv.c", "ops"],
     "lmdb.h": ["log"],
-    "raft.h": ["node/core/driver", "node/core/raft_", "node/core/membership", "node/core/trail"],
+    "raft.h": ["node/core/driver", "node/core/raft_", "node/core/membership"],
     "openssl/": ["log/merkle", "client/cli"],
     "jansson.h": ["client/lines", "client/lib/command.c", "client/cli", "ops/bench"],
     "ini.h": ["node/shell/config"],
