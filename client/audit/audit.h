@@ -79,7 +79,7 @@ void kz_hex_write(const uint8_t *bytes, size_t size, char *out); /* 2 · size + 
 
 /* ---- directory.c ---- */
 
-/* A node's directory, a snapshot or an import, held by this process. */
+/* A node's directory, a copy of one, or an import, held by this process. */
 struct kz_audit_directory {
     const char *path;
     int lock;

@@ -26,7 +26,7 @@ int kz_audit_directory_open(const char *path, enum kz_log_mode mode,
     struct kz_audit_directory directory = {.path = path, .lock = -1};
     if (!holds_ledger(path)) {
         kz_report("%s holds no ledger: give --data the directory of a stopped node, "
-                  "a snapshot or an import",
+                  "a copy of it, or an import",
                   path);
         return KZ_EXIT_FAILED;
     }

@@ -65,17 +65,15 @@ enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
     if (ledger->last_index == 0) {
         return kz_error_set(error, KZ_MISMATCH,
                             "node %llu had a ledger and it is gone: it must not vote again under "
-                            "this id; kezek member remove %llu, empty the directory, then add it "
-                            "under a new id",
-                            id, id);
+                            "this id; " KZ_REPLACE_HINT,
+                            id);
     }
     if (core->vote.term < last_term) {
         return kz_error_set(
             error, KZ_MISMATCH,
             "node %llu lost its term and vote (stored: %llu, ledger: %llu): it must "
-            "not vote again under this id; kezek member remove %llu, empty the "
-            "directory, then add it under a new id",
-            id, (unsigned long long)core->vote.term, (unsigned long long)last_term, id);
+            "not vote again under this id; " KZ_REPLACE_HINT,
+            id, (unsigned long long)core->vote.term, (unsigned long long)last_term);
     }
     return KZ_OK;
 }

@@ -135,16 +135,17 @@ static bool is_admitted(struct kz_core *core, struct kz_link_state *link,
     const struct kz_membership_fields *members = kz_core_members(core);
     const struct kz_member *member = kz_members_find(members, hello->id);
     if (member == NULL && members->count > 0) {
-        kz_peers_refuse(core, link, KZ_REFUSED_NOT_MEMBER,
-                        "node %llu is no member of the cluster: add it with kezek member add",
-                        other);
+        kz_peers_refuse(
+            core, link, KZ_REFUSED_NOT_MEMBER,
+            "node %llu is no member of the cluster: its members are those it was founded with",
+            other);
         return false;
     }
     if (hello->empty && !pinned && member != NULL && member->role == KZ_VOTER) {
         kz_peers_refuse(core, link, KZ_REFUSED_LOST,
                         "node %llu is a voter and its directory is empty: it must not vote again "
-                        "under this id; kezek member remove %llu, then add it under a new id",
-                        other, other);
+                        "under this id; " KZ_REPLACE_HINT,
+                        other);
         return false;
     }
     return true;
@@ -159,8 +160,8 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
         unsigned long long other = hello->id;
         kz_peers_refuse(core, link, KZ_REFUSED_LOST,
                         "node %llu is known here with another directory, which was emptied or "
-                        "replaced: kezek member remove %llu, then add it under a new id",
-                        other, other);
+                        "replaced, and must not vote: " KZ_REPLACE_HINT,
+                        other);
         return false;
     }
     if (core->phase == KZ_FOUNDING || core->phase == KZ_STORING)
@@ -176,9 +177,8 @@ static void check_known(struct kz_core *core, const struct kz_peer_hello *hello)
     kz_core_halt(
         core, KZ_MISMATCH,
         "node %llu has a ledger and knows node %llu with another directory than this empty "
-        "one: kezek member remove %llu, then add this directory under a new id",
-        (unsigned long long)hello->id, (unsigned long long)core->options.id,
-        (unsigned long long)core->options.id);
+        "one, which must not vote under this id: " KZ_REPLACE_HINT,
+        (unsigned long long)hello->id, (unsigned long long)core->options.id);
 }
 
 static void take(struct kz_core *core, struct kz_link_state *link,

@@ -274,6 +274,11 @@ const struct kz_member *kz_members_find(const struct kz_membership_fields *membe
 /* Follows what raft did since the last step: a leader found or lost. */
 void kz_core_follow_leadership(struct kz_core *core);
 
+/* What an operator can do about a node that may not vote again. */
+#define KZ_REPLACE_HINT                                                                        \
+    "go on with the other nodes, or found a new cluster on their ledger (kezek-audit export, " \
+    "import, found)"
+
 /* sessions.c */
 
 void kz_sessions_on_frame(struct kz_core *core, struct kz_link_state *link,

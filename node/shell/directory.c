@@ -83,8 +83,8 @@ static enum kz_status check_whole(const struct kz_options *options, bool has_led
     if (!has_ledger) return KZ_OK;
     return kz_error_set(error, KZ_MISMATCH,
                         "%s holds a ledger but no %s: a node that lost it must not vote again "
-                        "under its old number; empty the directory and join under a new number, "
-                        "or make a new cluster with kezek-audit found",
+                        "under its old number; go on with the other nodes, or found a new "
+                        "cluster on their ledger (kezek-audit export, import, found)",
                         options->data, missing);
 }
 

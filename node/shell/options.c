@@ -48,7 +48,7 @@ static const struct option table[] = {
     {"cluster-id", "HEX", KIND_CLUSTER_ID, AT(cluster_id), 0, 0,
      "32 hexadecimal digits, not all zero", "number of the cluster (first start)"},
     {"cluster", "1=ADDR:PORT,…", KIND_ROSTER, AT(cluster), 0, 0, NULL,
-     "all nodes with their peer addresses (first start; without it the node waits to be added)"},
+     "all nodes with their peer addresses, this one too (first start)"},
     {"config", "FILE", KIND_TEXT, AT(config), 0, 0, NULL,
      "take options from FILE too: name = value; a flag wins"},
     {"check-config", NULL, KIND_SWITCH, AT(check_config), 0, 0, NULL,
