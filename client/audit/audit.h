@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* INTERFACES: the exit codes of kezek that an offline program can have. */
+/* The exit codes of kezek that an offline program can have. */
 enum kz_audit_exit {
     KZ_EXIT_OK = 0,
     KZ_EXIT_FAILED = 1,

@@ -31,7 +31,7 @@ static int set(struct filling *filling, const char *name, const char *value)
     return kz_cli_fail(EXIT_USAGE, "%s", error.text);
 }
 
-/* Makes the family's secret; its SHA-256 goes into the ledger (DESIGN: Privacy). */
+/* Makes the family's secret; its SHA-256 goes into the ledger. */
 static int make_secret(struct filling *filling)
 {
     uint8_t hash[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose clock may stamp (DESIGN.md, "The clock"): a leader stamps only while a majority of voters,
+/* Whose clock may stamp: a leader stamps only while a majority of voters,
  * itself included, agree within 5 s, and while its wall clock has not left its monotonic clock by
  * more than 1 s since the last check.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linearizable reads without an entry (DESIGN.md, "Reads"; Raft thesis, 6.4).
+/* Linearizable reads without an entry (Raft thesis, 6.4).
  *
  *   leader:    read arrives → R := commit index → confirm {term, round} to all voters
  *              → confirmed by a majority in this term, and applied ≥ R → answer

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the rules as numbers, and their spelling (RULES.md, INTERFACES.md).
+/* The words of the rules as numbers, and their spelling (RULES.md).
  * The numbers stand in ledgers and on wires: they are never reused and never change. */
 #ifndef KZ_WORDS_H
 #define KZ_WORDS_H

@@ -27,7 +27,7 @@ static void assert_line(uint64_t index, uint64_t term, const struct kz_entry *en
     assert_string_equal(line, expected);
 }
 
-/* ---- The forms of INTERFACES: the two lines shown there, and what is left out ---- */
+/* ---- The forms: two whole lines, and what is left out ---- */
 
 static void an_ordinary_entry_shows_its_actor(void **state)
 {

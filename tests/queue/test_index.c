@@ -151,7 +151,7 @@ static void pages_follow_the_count(void **state)
     end(&fixture);
 }
 
-/* The budget of PERFORMANCE.md: 56 bytes for a remembered request, whose record has 44. */
+/* The budget: 56 bytes for a remembered request, whose record has 44. */
 static void a_slot_costs_less_than_twelve_bytes(void **state)
 {
     (void)state;
