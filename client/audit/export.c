@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kezek-audit export: the ledger as lines of JSON. A result stands only beside an entry that is
- * known to be committed, and that the rules judge: what the cluster writes for itself has none. */
+/* kezek-audit export: the ledger as lines of JSON. Entries that the rules judge have a result; what
+ * the cluster writes for itself has none. Behind the last entry whose result is stored (a node that
+ * was killed) results are those that the rules give, so that an export never depends on how far a
+ * node came with storing them. */
 #include "client/audit/audit.h"
 #include "client/audit/feed.h"
+#include "client/audit/replay.h"
 #include "client/lines/lines.h"
 
 #include <errno.h>
@@ -14,12 +17,58 @@
 
 #define BUFFER_SIZE ((size_t)1 << 20)
 
+/* Results of the entries behind `applied`, worked out again. */
+struct tail {
+    uint64_t applied;
+    uint8_t *results; /* of entry applied + 1 and so on; NULL: none is needed */
+};
+
 /* Lines on their way to FILE. */
 struct writer {
     int file;
+    struct tail tail;
     size_t size;
     char bytes[BUFFER_SIZE];
 };
+
+static enum kz_status keep_result(void *context, const struct kz_replay_step *step,
+                                  struct kz_error *error)
+{
+    struct tail *tail = context;
+    (void)error;
+    if (step->index > tail->applied) {
+        tail->results[step->index - tail->applied - 1] = (uint8_t)step->result;
+    }
+    return KZ_OK;
+}
+
+/* Fills TAIL for an export of entries up to TO. */
+static enum kz_status work_out_tail(struct kz_log *log, uint64_t to, struct tail *tail,
+                                    struct kz_error *error)
+{
+    *tail = (struct tail){.applied = kz_log_applied_index(log)};
+    if (to <= tail->applied) return KZ_OK;
+
+    struct kz_machine *machine = NULL;
+    const struct kz_replay replay = {
+        .log = log, .to = to, .verb = "replayed", .on_step = keep_result, .context = tail};
+    tail->results = malloc(to - tail->applied);
+    if (tail->results == NULL) {
+        return kz_error_set(error, KZ_NO_MEMORY, "no memory for the last entries' results");
+    }
+    enum kz_status status = kz_replay_run(&replay, &machine, error);
+    if (status == KZ_OK) kz_machine_destroy(machine);
+    return status;
+}
+
+static enum kz_result result_of(const struct writer *writer, const struct kz_feed_piece *piece,
+                                uint32_t i, const struct kz_entry *entry)
+{
+    uint64_t index = piece->batch->first_index + i;
+    if (kz_type_is_cluster(entry->type)) return KZ_RESULT_NONE;
+    if (index > writer->tail.applied) return writer->tail.results[index - writer->tail.applied - 1];
+    return piece->results[i];
+}
 
 static bool flush_lines(struct writer *writer)
 {
@@ -51,10 +100,9 @@ static enum kz_status write_entry(struct writer *writer, const struct kz_feed_pi
     if (BUFFER_SIZE - writer->size <= KZ_LINE_SIZE_MAX && !flush_lines(writer)) {
         return kz_error_set(error, KZ_IO, "cannot write the lines: %s", strerror(errno));
     }
-    enum kz_result result =
-        kz_type_is_cluster(entry.type) ? KZ_RESULT_NONE : (enum kz_result)piece->results[i];
-    writer->size += kz_line_format(index, kz_batch_term(piece->batch, i), &entry, result,
-                                   writer->bytes + writer->size);
+    writer->size +=
+        kz_line_format(index, kz_batch_term(piece->batch, i), &entry,
+                       result_of(writer, piece, i, &entry), writer->bytes + writer->size);
     writer->bytes[writer->size++] = '\n';
     return KZ_OK;
 }
@@ -92,14 +140,15 @@ static int export_to(int file, const struct kz_audit_directory *directory, uint6
         kz_report("no memory for the lines");
         return KZ_EXIT_FAILED;
     }
-    if (kz_feed_start(directory->log, from, to, false, &feed, &error) != KZ_OK) {
-        free(writer);
-        return kz_report_error(&error);
-    }
     writer->file = file;
     writer->size = 0;
-    enum kz_status status = write_all(writer, feed, to < from ? 0 : to - from + 1, &error);
-    kz_feed_stop(feed);
+    enum kz_status status = work_out_tail(directory->log, to, &writer->tail, &error);
+    if (status == KZ_OK) status = kz_feed_start(directory->log, from, to, false, &feed, &error);
+    if (status == KZ_OK) {
+        status = write_all(writer, feed, to < from ? 0 : to - from + 1, &error);
+        kz_feed_stop(feed);
+    }
+    free(writer->tail.results);
     free(writer);
     return status == KZ_OK ? KZ_EXIT_OK : kz_report_error(&error);
 }
