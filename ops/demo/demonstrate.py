@@ -71,7 +71,7 @@ class Demonstration:
 
     def set_clock(self, instant: datetime.datetime, rate: int) -> None:
         anchor = datetime.datetime.now(datetime.timezone.utc)
-        triple = f"{instant.isoformat()},{rate},{anchor.isoformat(timespec='milliseconds')}"
+        triple = f"{instant.isoformat(timespec='milliseconds')},{rate},{anchor.isoformat(timespec='milliseconds')}"
         for node in self.nodes:
             node.extra = ["--demo-clock", triple, "--refusals-per-minute", REFUSALS_PER_MINUTE]
 
