@@ -3,7 +3,7 @@
  * does: entries to write, messages to send, entries to load, a commit index. The only file family
  * that includes <raft.h>. No I/O, no clock: time and randomness are arguments.
  *
- * Invariants (RELIABILITY.md, "What the driver of libraft must do"):
+ * Invariants:
  * 1. Messages of a peer reach raft in the order received, and none is malformed: bodies are checked
  * first.
  * 2. The commit index given out never falls and is never above what is durable here.

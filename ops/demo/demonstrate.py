@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -224,6 +225,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true")
     arguments = parser.parse_args()
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     if arguments.directory.exists():
         shutil.rmtree(arguments.directory)
     arguments.directory.mkdir(parents=True)

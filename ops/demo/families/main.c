@@ -2,8 +2,8 @@
 /* kezek-families: the families and kindergartens of the demonstration.
  *
  * One connection watches the ledger from its beginning; many others ask. Whoever is called claims a
- * place: 70 % on the first morning, 20 % later within the access, 10 % not at all (SCENARIOS: S1's
- * assumptions); kindergartens enrol half of the referrals; when the rest is open to all, those who
+ * place: 70 % on the first morning, 20 % later within the access, 10 % not at all
+ * (assumed); kindergartens enrol half of the referrals; when the rest is open to all, those who
  * still wait race for it, three tries each. Every answer is written down with its index as one JSON
  * line, for whoever checks later that nothing acknowledged was lost. */
 #include "ops/demo/families/agenda.h"
