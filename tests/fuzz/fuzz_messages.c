@@ -39,13 +39,28 @@ static void greetings(const struct kz_frame *frame)
 static void submit(const struct kz_frame *frame)
 {
     struct kz_command_reader reader;
+    struct kz_submit_writer out;
+    struct kz_writer writer = kz_writer_init(again, sizeof(again));
     if (kz_submit_decode(frame, &reader) != KZ_OK) return;
 
     uint16_t size;
-    unsigned count = 0;
-    while (kz_command_next(&reader, &size) != NULL)
-        count++;
-    KZ_ASSERT(count == reader.count && kz_reader_done(&reader.reader));
+    const uint8_t *record;
+    kz_submit_begin(&out, &writer);
+    while ((record = kz_command_next(&reader, &size)) != NULL)
+        KZ_ASSERT(kz_submit_add(&out, record, size));
+    kz_submit_finish(&out, 0);
+    KZ_ASSERT(kz_reader_done(&reader.reader));
+    is_the_same(&writer, frame);
+}
+
+static void watch(const struct kz_frame *frame)
+{
+    uint64_t first_index;
+    struct kz_writer writer = kz_writer_init(again, sizeof(again));
+    if (kz_watch_decode(frame, &first_index) != KZ_OK) return;
+
+    kz_watch_encode(&writer, 0, first_index);
+    is_the_same(&writer, frame);
 }
 
 static void results(const struct kz_frame *frame)
@@ -87,6 +102,29 @@ static void entries(const struct kz_frame *frame)
     is_the_same(&writer, frame);
 }
 
+/* The items of the lists, one of each kind from the same bytes: what is read can be written. */
+static void items(struct kz_reader reader, struct kz_writer *writer)
+{
+    struct kz_position_content position;
+    struct kz_queue_content queue;
+    struct kz_bulletin_content bulletin;
+    struct kz_places_content places;
+    struct kz_request_content request;
+
+    kz_position_content_read(&reader, &position);
+    kz_queue_content_read(&reader, &queue);
+    kz_bulletin_content_read(&reader, &bulletin);
+    kz_places_content_read(&reader, &places);
+    kz_request_content_read(&reader, &request);
+    if (reader.failed) return;
+    kz_position_content_write(writer, &position);
+    kz_queue_content_write(writer, &queue);
+    kz_bulletin_content_write(writer, &bulletin);
+    kz_places_content_write(writer, &places);
+    kz_request_content_write(writer, &request);
+    KZ_ASSERT(!writer->failed);
+}
+
 static void answer(const struct kz_frame *frame)
 {
     struct kz_answer_header header;
@@ -109,8 +147,10 @@ static void answer(const struct kz_frame *frame)
         kz_application_content_write(&writer, &application);
     else if (kz_reader_done(&copies[2]))
         kz_status_content_write(&writer, &status);
-    else
+    else {
+        items(content, &writer);
         return;
+    }
     kz_answer_finish(&out, 0);
     is_the_same(&writer, frame);
 }
@@ -121,7 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct kz_frame frame = {data[0], 0, data + 1, size - 1};
 
     greetings(&frame);
+    KZ_ASSERT(kz_reason_text(data[0]) != NULL);
     submit(&frame);
+    watch(&frame);
     results(&frame);
     query(&frame);
     entries(&frame);

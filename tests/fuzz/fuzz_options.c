@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an operator writes: by the first byte a configuration file, an address, a roster, an instant
- * or a demonstration's clock. What is accepted stays within its bounds. */
+ * a demonstration's clock, or a
+ * whole command line. What is accepted stays within its bounds. */
 #include "node/shell/config.h"
 #include "statemachine/base/assert.h"
 
@@ -52,20 +53,42 @@ static void fuzz_text(uint8_t what, const char *text, size_t size)
     default:
         if (!kz_demo_clock_parse(text, &clock)) return;
         KZ_ASSERT(clock.demo && clock.rate >= 1 && clock.rate <= KZ_DEMO_RATE_MAX);
+        (void)kz_demo_clock_at(&clock, 0);
         break;
     }
+}
+
+/* The words of a command line, one a line. Other files than an empty one are not opened. */
+static void fuzz_flags(char *text)
+{
+    char program[] = "kezekd";
+    char *words[64] = {program};
+    int count = 1;
+    struct kz_options options;
+    struct kz_error error;
+
+    if (strstr(text, "--config") != strstr(text, "--config\n/dev/null\n")) return;
+    for (char *word = strtok(text, "\n"); word != NULL && count < 64; word = strtok(NULL, "\n"))
+        words[count++] = word;
+    enum kz_status status = kz_options_read(count, words, &options, &error);
+    KZ_ASSERT(status == KZ_OK || (status == KZ_USAGE && error.text[0] != '\0'));
+    KZ_ASSERT(status != KZ_OK || options.help || options.version || options.data != NULL);
+    kz_options_finish(&options);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
-    if (data[0] % 5 == 0) {
+    if (data[0] % 6 == 0) {
         fuzz_file(data + 1, size - 1);
         return 0;
     }
     char *text = calloc(1, size); /* with a zero behind */
     memcpy(text, data + 1, size - 1);
-    fuzz_text(data[0] % 5, text, size - 1);
+    if (data[0] % 6 == 5)
+        fuzz_flags(text);
+    else
+        fuzz_text(data[0] % 6, text, size - 1);
     free(text);
     return 0;
 }
