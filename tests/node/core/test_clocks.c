@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clock's guard in whole nodes: a minority's clock moves nothing, a majority's no more than a
  * day; and the clock's own entries. */
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

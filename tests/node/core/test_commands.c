@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBMIT: what is appended, what is answered without an entry, what a lost leader says. */
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

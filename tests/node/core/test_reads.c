@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads: linearizable unless local; a leader that is cut off answers none. */
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /* Seeds with every fault at once: crashes, cuts, broken connections, full and slow disks, clocks
  * that jump. After healing nothing acknowledged is lost, all nodes agree, and the same seed gives
  * the same trace. KZ_SEED=N replays one, KZ_SEEDS=COUNT runs others; KZ_SIM_VERBOSE=1 tells. */
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starts: the first one, one with a ledger, and those that must not be. */
-#include "tests/node/core/sim.h"
-#include "tests/node/core/sim_disk.h"
+#include "tests/simulation/sim.h"
+#include "tests/simulation/sim_disk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #ifndef KZ_TEST_SIM_NETWORK_H
 #define KZ_TEST_SIM_NETWORK_H
 
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 /* An end of a connection; node 0 is a client. */
 struct kz_sim_end {

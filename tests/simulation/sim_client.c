@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/core/memory.h"
-#include "tests/node/core/sim_network.h"
+#include "tests/simulation/sim_network.h"
 
 #include <string.h>
 

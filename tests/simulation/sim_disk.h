@@ -3,7 +3,7 @@
 #ifndef KZ_TEST_SIM_DISK_H
 #define KZ_TEST_SIM_DISK_H
 
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 void kz_sim_disk_clear(struct kz_sim_disk *disk);
 /* As kz_log_append() would, with its assertions. */

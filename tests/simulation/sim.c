@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/node/core/sim.h"
+#include "tests/simulation/sim.h"
 
 #include "node/core/memory.h"
 #include "statemachine/base/checksum.h"
-#include "tests/node/core/sim_disk.h"
-#include "tests/node/core/sim_network.h"
+#include "tests/simulation/sim_disk.h"
+#include "tests/simulation/sim_network.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/node/core/sim_network.h"
+#include "tests/simulation/sim_network.h"
 
 #include "node/core/memory.h"
 
