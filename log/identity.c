@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DIR/identity:
+/* The content of DIR/identity:
  *
  *   OFFSET SIZE FIELD
  *        0    8 "KZIDENT", one zero

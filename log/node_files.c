@@ -2,7 +2,7 @@
 /* The directory's lock, and its two files; identity.c and vote.c know their bytes. */
 #include "log/node_files.h"
 
-#include "log/whole_file.h"
+#include "log/twin_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,7 @@ enum kz_status kz_identity_read(const char *directory, struct kz_identity *out_i
     uint8_t bytes[KZ_IDENTITY_SIZE_MAX];
     size_t size = 0;
     enum kz_status status =
-        kz_whole_file_read(directory, "identity", bytes, sizeof bytes, &size, error);
+        kz_twin_file_read(directory, "identity", bytes, sizeof bytes, &size, error);
     if (status != KZ_OK) return status;
     return undecoded(kz_identity_decode(bytes, size, out_identity), directory, "identity", error);
 }
@@ -96,15 +96,14 @@ enum kz_status kz_identity_write(const char *directory, const struct kz_identity
 {
     uint8_t bytes[KZ_IDENTITY_SIZE_MAX];
     size_t size = kz_identity_encode(identity, bytes);
-    return kz_whole_file_write(directory, "identity", bytes, size, error);
+    return kz_twin_file_write(directory, "identity", bytes, size, error);
 }
 
 enum kz_status kz_vote_read(const char *directory, struct kz_vote *out_vote, struct kz_error *error)
 {
     uint8_t bytes[KZ_VOTE_SIZE];
     size_t size = 0;
-    enum kz_status status =
-        kz_whole_file_read(directory, "vote", bytes, sizeof bytes, &size, error);
+    enum kz_status status = kz_twin_file_read(directory, "vote", bytes, sizeof bytes, &size, error);
     if (status != KZ_OK) return status;
     return undecoded(kz_vote_decode(bytes, size, out_vote), directory, "vote", error);
 }
@@ -114,5 +113,5 @@ enum kz_status kz_vote_write(const char *directory, const struct kz_vote *vote,
 {
     uint8_t bytes[KZ_VOTE_SIZE];
     size_t size = kz_vote_encode(vote, bytes);
-    return kz_whole_file_write(directory, "vote", bytes, size, error);
+    return kz_twin_file_write(directory, "vote", bytes, size, error);
 }

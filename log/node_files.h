@@ -7,8 +7,10 @@
  *   DIR/vote       term and vote; written before any message of that term leaves
  *   DIR/ledger/    the LMDB environment
  *
- * Each file is versioned and checksummed, and replaced as a whole (write, fdatasync, rename, fsync
- * of the directory), so that a crash leaves the old or the new one. */
+ * Identity and vote are versioned and checksummed, and kept in two copies that are rewritten in
+ * place (twin_file.h), so that a crash leaves the old or the new content and a full disk refuses
+ * neither.
+ */
 #ifndef KZ_NODE_FILES_H
 #define KZ_NODE_FILES_H
 

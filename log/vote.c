@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DIR/vote:
+/* The content of DIR/vote:
  *
  *   OFFSET SIZE FIELD
  *        0    8 "KZVOTE", two zeros

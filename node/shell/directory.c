@@ -125,6 +125,16 @@ static enum kz_status open_vote(const struct kz_options *options, bool has_ledge
     return check_whole(options, has_ledger, "vote", error);
 }
 
+/* Writes both small files once, while there may be room: from then on they are rewritten in place,
+ * on a full disk too, and a copy that was damaged is whole again. */
+static enum kz_status settle(const struct kz_options *options, const struct kz_directory *directory,
+                             struct kz_error *error)
+{
+    enum kz_status status = kz_identity_write(options->data, &directory->identity, error);
+    if (status != KZ_OK) return status;
+    return kz_vote_write(options->data, &directory->vote, error);
+}
+
 /* An existing ledger is opened before anything is judged, a new one made only when all is right. */
 static enum kz_status open_parts(const struct kz_options *options, struct kz_directory *directory,
                                  struct kz_error *error)
@@ -137,6 +147,7 @@ static enum kz_status open_parts(const struct kz_options *options, struct kz_dir
     bool has_ledger = !is_new && kz_log_last_index(directory->log) > 0;
     status = open_identity(options, has_ledger, directory, error);
     if (status == KZ_OK) status = open_vote(options, has_ledger, directory, error);
+    if (status == KZ_OK) status = settle(options, directory, error);
     if (status != KZ_OK || !is_new) return status;
     return kz_log_open(options->data, KZ_LOG_CREATE, options->map_size, &directory->log, error);
 }

@@ -42,6 +42,13 @@ def lines_of(*entries):
     return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
 
 
+def twin_content(path):
+    """The content of the first copy of a file in two copies (log/twin_file.h)."""
+    data = path.read_bytes()
+    assert data[:8] == b"KZTWIN\0\0" and len(data) == 8192
+    return data[24 : 24 + int.from_bytes(data[12:16], "little")]
+
+
 class Outcome:
     def __init__(self, process):
         self.code = process.returncode

@@ -254,10 +254,10 @@ class Found(audit.Case):
             "index": 4, "term": 7, "time": application(3, 3)["time"], "type": "membership",
             "members": [{"id": 1, "peer": "[::1]:5000", "client": "", "role": "voter"},
                         {"id": 2, "peer": "10.0.0.2:5000", "client": "", "role": "voter"}]})
-        identity = (self.place / "a" / "identity").read_bytes()
+        identity = audit.twin_content(self.place / "a" / "identity")
         self.assertEqual(identity[16:32], bytes.fromhex(CLUSTER))
         self.assertEqual(struct.unpack("<Q", identity[32:40]), (0,))
-        vote = (self.place / "a" / "vote").read_bytes()
+        vote = audit.twin_content(self.place / "a" / "vote")
         self.assertEqual(struct.unpack("<QQ", vote[16:32]), (7, 0))
 
     def test_a_founded_ledger_is_not_founded_again(self):
@@ -329,7 +329,7 @@ class Damage(audit.Case):
         for name in ("identity",):
             path = self.data / name
             content = path.read_bytes()
-            path.write_bytes(content[:20] + b"\x80" + content[21:])
+            path.write_bytes(2 * (content[:40] + b"\x80" + content[41:4096]))
             self.assertIn(name, self.expect(7, "verify", "--data", self.data).error)
             path.write_bytes(content)
 

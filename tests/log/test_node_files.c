@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/log/fixture.h"
 
+#include "log/twin_file.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -22,14 +24,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static size_t read_file(const char *name, uint8_t *out, size_t capacity)
+static size_t read_content(const char *name, uint8_t *out, size_t capacity)
 {
-    char path[PATH_SIZE + 32];
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t size = fread(out, 1, capacity, file);
-    (void)fclose(file);
+    size_t size = 0;
+    struct kz_error error;
+    assert_int_equal(kz_twin_file_read(directory, name, out, capacity, &size, &error), KZ_OK);
     return size;
 }
 
@@ -85,7 +84,7 @@ static void a_vote_is_read_as_written(void **state)
 }
 
 /* The files' bytes are a format that later versions must read: log/FORMAT.md. */
-static void the_files_bytes_are_the_documented_ones(void **state)
+static void the_contents_bytes_are_the_documented_ones(void **state)
 {
     (void)state;
     static const uint8_t vote_expected[] = {
@@ -97,12 +96,12 @@ static void the_files_bytes_are_the_documented_ones(void **state)
     struct kz_error error;
     struct kz_vote vote = {7, 3};
     assert_int_equal(kz_vote_write(directory, &vote, &error), KZ_OK);
-    assert_int_equal(read_file("vote", bytes, sizeof bytes), sizeof vote_expected);
+    assert_int_equal(read_content("vote", bytes, sizeof bytes), sizeof vote_expected);
     assert_memory_equal(bytes, vote_expected, sizeof vote_expected);
 
     struct kz_identity identity = make_identity(2);
     assert_int_equal(kz_identity_write(directory, &identity, &error), KZ_OK);
-    assert_int_equal(read_file("identity", bytes, sizeof bytes), 64 + 2 * 24 + 8);
+    assert_int_equal(read_content("identity", bytes, sizeof bytes), 64 + 2 * 24 + 8);
     assert_memory_equal(bytes, "KZIDENT\0\1\0\0\0\0\0\0\0\xc1", 17);
     assert_memory_equal(bytes + 32, "\3\0\0\0\0\0\0\0\x1c", 9);
     assert_memory_equal(bytes + 56, "\2\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1", 17);
@@ -116,7 +115,7 @@ static void every_changed_bit_of_a_file_is_found(void **state)
     struct kz_identity identity = make_identity(2);
     struct kz_vote vote = {7, 3};
     assert_int_equal(kz_identity_write(directory, &identity, &error), KZ_OK);
-    size_t size = read_file("identity", bytes, sizeof bytes);
+    size_t size = read_content("identity", bytes, sizeof bytes);
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_int_not_equal(kz_identity_decode(bytes, size, &identity), KZ_OK);
@@ -126,7 +125,7 @@ static void every_changed_bit_of_a_file_is_found(void **state)
         assert_int_equal(kz_identity_decode(bytes, cut, &identity), KZ_CORRUPT);
     }
     assert_int_equal(kz_vote_write(directory, &vote, &error), KZ_OK);
-    size = read_file("vote", bytes, sizeof bytes);
+    size = read_content("vote", bytes, sizeof bytes);
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         assert_int_not_equal(kz_vote_decode(bytes, size, &vote), KZ_OK);
@@ -180,7 +179,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_identity_is_read_as_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_vote_is_read_as_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_files_bytes_are_the_documented_ones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_contents_bytes_are_the_documented_ones, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(every_changed_bit_of_a_file_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_locked_by_one_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_made_only_when_asked, set_up, tear_down),

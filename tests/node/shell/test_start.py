@@ -179,7 +179,13 @@ class Directories(unittest.TestCase):
         self.node.stop()
         identity = self.node.directory / "identity"
         data = bytearray(identity.read_bytes())
-        data[20] ^= 1
+        data[40] ^= 1
+        identity.write_bytes(data)
+        self.node.start().wait_live()  # the other copy is whole
+        self.node.stop()
+        data = bytearray(identity.read_bytes())
+        data[40] ^= 1
+        data[4096 + 40] ^= 1
         identity.write_bytes(data)
         self.assertIn("identity", self.refused())
 
