@@ -186,9 +186,10 @@ static void on_called(struct families *families, uint64_t application)
     } else if (share < FIRST_MORNING_SHARE + LATER_SHARE) {
         if (families->later_count == families->later_capacity) {
             families->later_capacity = 2 * families->later_capacity + 1024;
-            families->later =
+            uint64_t *later =
                 realloc(families->later, families->later_capacity * sizeof *families->later);
-            if (families->later == NULL) abort();
+            if (later == NULL) abort();
+            families->later = later;
         }
         families->later[families->later_count++] = application;
     }
