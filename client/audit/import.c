@@ -118,9 +118,13 @@ static enum kz_status take_line(struct import *import, struct kz_error *error)
     if (status != KZ_OK) return status;
 
     struct kz_outcome outcome;
-    if (kz_machine_apply(import->machine, import->index + 1, &line->entry, &outcome) != KZ_OK) {
-        return line_error(import, error, "the rules have no room for it");
+    status = kz_machine_apply(import->machine, import->index + 1, &line->entry, &outcome);
+    if (status == KZ_NEWER) {
+        return line_error(import, error,
+                          "it begins rules %" PRIu32 ", and this program knows rules %" PRIu32,
+                          line->entry.version.rules, kz_rules_known());
     }
+    if (status != KZ_OK) return line_error(import, error, "the rules have no room for it");
     import->index++;
     import->term = term;
     import->results[import->batch->count - 1] = (uint8_t)outcome.result;

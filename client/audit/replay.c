@@ -56,7 +56,14 @@ static enum kz_status apply(const struct kz_replay *replay, const struct kz_feed
 {
     struct kz_outcome outcome;
     uint64_t index = piece->batch->first_index + i;
-    if (kz_machine_apply(machine, index, entry, &outcome) != KZ_OK) {
+    enum kz_status status = kz_machine_apply(machine, index, entry, &outcome);
+    if (status == KZ_NEWER) {
+        return kz_error_set(error, KZ_NEWER,
+                            "entry %" PRIu64 " begins rules %" PRIu32
+                            ", and this program knows rules %" PRIu32 ": use a later kezek-audit",
+                            index, entry->version.rules, kz_rules_known());
+    }
+    if (status != KZ_OK) {
         return kz_error_set(error, KZ_CORRUPT,
                             "entry %" PRIu64 " is bad: its time is before the previous entry's",
                             index);
@@ -69,7 +76,6 @@ static enum kz_status apply(const struct kz_replay *replay, const struct kz_feed
     }
     struct kz_replay_step step = {index, kz_batch_term(piece->batch, i), entry, outcome.result,
                                   machine};
-    enum kz_status status = KZ_OK;
     if (replay->on_step != NULL) status = replay->on_step(replay->context, &step, error);
     if (status == KZ_OK && replay->done != NULL) *replay->done = index;
     return status;

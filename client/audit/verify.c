@@ -63,12 +63,12 @@ static enum kz_status check_step(void *context, const struct kz_replay_step *ste
         verification->memberships++;
         verification->memberships_left--;
     }
-    return kz_digests_step(verification->digests, step, error);
+    return kz_audit_digests_step(verification->digests, step, error);
 }
 
 static enum kz_status check_ledger(struct kz_log *log, uint64_t *done, struct kz_error *error)
 {
-    struct verification verification = {.digests = kz_digests_create()};
+    struct verification verification = {.digests = kz_digests_create(KZ_DIGEST_INTERVAL)};
     if (verification.digests == NULL) return kz_error_set(error, KZ_NO_MEMORY, "no memory");
     verification.runs = kz_log_term_runs(log, &verification.runs_left);
     verification.memberships = kz_log_memberships(log, &verification.memberships_left);

@@ -17,7 +17,7 @@
  *   share         bulletin's index 4, kindergarten 4, birth_year 2, kind 1, free 8; none for 0
  *   day           date 4, working 1
  *   request       id 16, time 8, index 4, fingerprint 11, result 1
- *   machine       applied 8, time 8
+ *   machine       applied 8, time 8, version of the rules 4 (none for version 1)
  *
  * Invariant: between entries the sum is that of all objects as they are. */
 #include "statemachine/base/bytes.h"
@@ -283,6 +283,7 @@ void kz_machine_digest(const struct kz_machine *machine, uint8_t out_digest[stat
     struct kz_writer canon = canon_begin(bytes, KZ_OBJECT_MACHINE);
     kz_write_u64(&canon, machine->applied);
     kz_write_u64(&canon, (uint64_t)machine->time);
+    if (machine->rules > 1) kz_write_u32(&canon, machine->rules);
     struct kz_hash128 hash = canon_end(&canon);
 
     uint64_t low = machine->sum_low + hash.low;

@@ -8,13 +8,13 @@
 
 #define TAG_REGISTERS 0x3152474dU /* "MGR1" */
 #define TAG_CALENDAR  0x314c4143U /* "CAL1" */
-#define LAYOUT        2           /* of the records in state.h: another one is not opened */
+#define LAYOUT        3           /* of the records in state.h: another one is not opened */
 
 struct registers {
     uint32_t layout;
     uint32_t oldest_request;
     uint32_t newest_request;
-    uint32_t reserved;
+    uint32_t rules;
     uint64_t applied;
     int64_t time;
     uint64_t sum_low;
@@ -49,6 +49,7 @@ void kz_machine_save(const struct kz_machine *machine, struct kz_image_writer *w
         .layout = LAYOUT,
         .oldest_request = machine->oldest_request,
         .newest_request = machine->newest_request,
+        .rules = machine->rules,
         .applied = machine->applied,
         .time = machine->time,
         .sum_low = machine->sum_low,
@@ -73,6 +74,7 @@ static void set_registers(struct kz_machine *machine, const struct registers *re
 {
     machine->oldest_request = registers->oldest_request;
     machine->newest_request = registers->newest_request;
+    machine->rules = registers->rules;
     machine->applied = registers->applied;
     machine->time = registers->time;
     machine->sum_low = registers->sum_low;
@@ -91,6 +93,7 @@ static enum kz_status read_machine(struct kz_machine *machine, struct kz_image_r
     const uint8_t *calendar = kz_image_read(reader, TAG_CALENDAR, sizeof machine->calendar);
     enum kz_status status = reader->status;
     if (status == KZ_OK && registers->layout != LAYOUT) return KZ_NEWER;
+    if (status == KZ_OK && registers->rules > kz_rules_known()) return KZ_NEWER;
 
     for (size_t i = 0; i < COUNT(tables) && status == KZ_OK; i++)
         status = kz_table_open((struct kz_table *)(base + tables[i]), reader);

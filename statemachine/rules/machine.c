@@ -13,6 +13,7 @@
 
 #define APPLICATION_SHIFT 12
 #define NUMBER_SHIFT      12
+#define FIRST_RULES       1
 
 #define ADMINISTRATOR (1U << KZ_ADMINISTRATOR)
 #define CLERK         (1U << KZ_CLERK)
@@ -85,6 +86,7 @@ struct kz_machine *kz_machine_create(const struct kz_allocator *allocator, uint6
     machine->allocator = (struct kz_allocator){machine, allocate, release};
     machine->allocated = sizeof *machine;
     machine->seed = seed;
+    machine->rules = FIRST_RULES;
 
     kz_directory_init(machine);
     kz_request_init(machine);
@@ -147,11 +149,14 @@ enum kz_status kz_machine_apply(struct kz_machine *machine, uint64_t index,
 {
     if (index != machine->applied + 1 || index > UINT32_MAX - 1) return KZ_CORRUPT;
     if (entry->time < machine->time) return KZ_CORRUPT;
+    if (entry->type == KZ_VERSION_ENTRY && entry->version.rules > kz_rules_known()) return KZ_NEWER;
 
     machine->applied = index;
     machine->time = entry->time;
     kz_number_extend(machine, (uint32_t)index);
     kz_request_forget(machine, entry->time);
+    if (entry->type == KZ_VERSION_ENTRY && entry->version.rules > machine->rules)
+        machine->rules = entry->version.rules;
     struct kz_outcome outcome = {KZ_RESULT_OK, KZ_RESULT_OK, index};
     if (kz_machine_repeats(machine, entry, entry->time, &outcome)) {
         if (outcome.result == KZ_RESULT_CONFLICT) outcome.first_index = index;
@@ -180,4 +185,9 @@ uint64_t kz_machine_applied(const struct kz_machine *machine)
 int64_t kz_machine_time(const struct kz_machine *machine)
 {
     return machine->time;
+}
+
+uint32_t kz_machine_rules(const struct kz_machine *machine)
+{
+    return machine->rules;
 }

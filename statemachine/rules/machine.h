@@ -33,8 +33,9 @@ struct kz_outcome {
 
 /* Applies the ledger's entry INDEX (= applied + 1).
  * Returns: KZ_OK; KZ_CORRUPT when INDEX is not the next one, the time is before the previous
- * entry's, or INDEX is past 2^32 − 2 (the machine is then unchanged). O(log n) but for a morning,
- * a publish and the closing of a kindergarten, which cost O(what they change). */
+ * entry's, or INDEX is past 2^32 − 2; KZ_NEWER for a `version` entry of rules that this build does
+ * not know (the machine is then unchanged). O(log n) but for a morning, a publish and the closing
+ * of a kindergarten, which cost O(what they change). */
 enum kz_status kz_machine_apply(struct kz_machine *machine, uint64_t index,
                                 const struct kz_entry *entry, struct kz_outcome *out_outcome);
 
@@ -46,6 +47,14 @@ void kz_machine_prefetch(const struct kz_machine *machine, const struct kz_entry
 
 uint64_t kz_machine_applied(const struct kz_machine *machine);
 int64_t kz_machine_time(const struct kz_machine *machine);
+
+/* Returns: the version of the rules that the next entry is judged by: 1, or that of the last
+ * `version` entry that raised it. */
+uint32_t kz_machine_rules(const struct kz_machine *machine);
+
+/* Returns: the newest version of the rules that this build knows. It knows all before it. */
+uint32_t kz_rules_known(void);
+
 void kz_machine_digest(const struct kz_machine *machine, uint8_t out_digest[static KZ_ID_SIZE]);
 
 /* ---- Images: a start without a replay (statemachine/image) ---- */
@@ -59,8 +68,8 @@ void kz_machine_save(const struct kz_machine *machine, struct kz_image_writer *w
 
 /* Reads what kz_machine_save wrote. SEED is the image's. The reader's area must outlive the
  * machine, which uses it in place. The opened machine has the saved one's digest, and continues as
- * it would. Returns: KZ_OK; KZ_NEWER for another layout of the records; KZ_CORRUPT for a damaged
- * image. */
+ * it would. Returns: KZ_OK; KZ_NEWER for another layout of the records, or rules that this build
+ * does not know; KZ_CORRUPT for a damaged image. */
 enum kz_status kz_machine_open(const struct kz_allocator *allocator, uint64_t seed,
                                struct kz_image_reader *reader, struct kz_machine **out_machine);
 

@@ -224,6 +224,7 @@ struct kz_machine {
 
     uint32_t oldest_request;
     uint32_t newest_request;
+    uint32_t rules; /* the version that holds */
 
     struct kz_work touched;   /* struct kz_touched */
     struct kz_work unsettled; /* u32: queues */

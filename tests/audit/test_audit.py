@@ -346,15 +346,19 @@ class Digests(audit.Case):
 
     def setUp(self):
         super().setUp()
-        publish = {"type": "publish", "territory": 1, "date": "2026-10-25", "result": "not_due"}
-        time = TERRITORY["time"] + 100
+        hour = 3600000
+        clock = {"territory": 1, "date": "2026-10-24"}
+        morning = clock | {"type": "morning", "time": TERRITORY["time"] + 2 * hour}
+        publish = clock | {"type": "publish", "time": TERRITORY["time"] + 13 * hour}
+        self.end = publish["time"]
         self.entries = [MEMBERSHIP, TERRITORY, application(3, 3), application(4, 3, result="duplicate"),
-                        publish | {"index": 5, "time": time}, publish | {"index": 6, "time": time}]
+                        morning | {"index": 5, "result": "ok"}, publish | {"index": 6, "result": "ok"},
+                        publish | {"index": 7, "result": "not_due"}]
         self.import_text(0, lines_of(*self.entries), self.place / "plain")
 
     def digest(self, index, at, results, **changes):
         state = self.expect(0, "digest", "--data", self.place / "plain", "--at", at).out.strip()
-        return {"index": index, "time": TERRITORY["time"] + 100, "type": "digest", "at": at, "version": 1,
+        return {"index": index, "time": self.end, "type": "digest", "at": at, "version": 1,
                 "state": state, "results": hashlib.sha256(bytes(results)).hexdigest()} | changes
 
     def verify(self, code, *digests):
@@ -363,19 +367,21 @@ class Digests(audit.Case):
         return self.expect(code, "verify", "--data", data)
 
     def test_right_ones_are_verified(self):
-        self.verify(0, self.digest(7, 5, [0, 0, 0, 9, 14]))
-        self.verify(0, self.digest(7, 5, [0, 0, 0, 9, 14]), self.digest(8, 6, [14]))
-        self.verify(0, self.digest(7, 6, [0, 0, 0, 9, 14, 14]))
+        self.verify(0, self.digest(8, 5, [0, 0, 0, 9, 0]))
+        self.verify(0, self.digest(8, 5, [0, 0, 0, 9, 0]), self.digest(9, 6, [0]))
+        self.verify(0, self.digest(8, 6, [0, 0, 0, 9, 0, 0]))
 
     def test_wrong_ones_are_named(self):
-        right = [0, 0, 0, 9, 14]
+        right = [0, 0, 0, 9, 0]
         cases = {
-            "state": [self.digest(7, 5, right, state="00" * 16)],
-            "results": [self.digest(7, 5, [0, 0, 0, 0, 14])],
-            "an index that has none": [self.digest(7, 4, right[:4])],
-            "the same index again": [self.digest(7, 5, right), self.digest(8, 5, [])],
-            "an index before the last one": [self.digest(7, 6, right + [14]), self.digest(8, 5, right)],
-            "results from the start": [self.digest(7, 5, right), self.digest(8, 6, right + [14])],
+            "state": [self.digest(8, 5, right, state="00" * 16)],
+            "results": [self.digest(8, 5, [0, 0, 0, 0, 0])],
+            "version": [self.digest(8, 5, right, version=0)],
+            "an index that has none": [self.digest(8, 4, right[:4])],
+            "a refused publish": [self.digest(8, 7, right + [0, 14])],
+            "the same index again": [self.digest(8, 5, right), self.digest(9, 5, [])],
+            "an index before the last one": [self.digest(8, 6, right + [0]), self.digest(9, 5, right)],
+            "results from the start": [self.digest(8, 5, right), self.digest(9, 6, right + [0])],
         }
         for name, digests in cases.items():
             with self.subTest(name):
@@ -383,7 +389,15 @@ class Digests(audit.Case):
                 self.assertIn(f"entry {bad} is bad", self.verify(7, *digests).error)
 
     def test_rules_of_a_later_version_are_told(self):
-        self.assertIn("rules 2", self.verify(1, self.digest(7, 5, [0, 0, 0, 9, 14], version=2)).error)
+        self.assertIn("rules 2", self.verify(1, self.digest(8, 5, [0, 0, 0, 9, 0], version=2)).error)
+
+    def test_rules_that_are_not_known_are_not_imported(self):
+        version = {"index": 8, "time": self.end, "type": "version"}
+        self.verify(0, version | {"rules": 1})
+        data = self.place / "later"
+        outcome = self.import_text(1, lines_of(*self.entries, version | {"rules": 2}), data)
+        self.assertIn("begins rules 2, and this program knows rules 1", outcome.error)
+        self.assertFalse((data / "ledger").exists())
 
 
 @unittest.skipIf(read_ledger.XXHASH is None, "libxxhash is not installed")
