@@ -55,8 +55,22 @@ enum kz_status kz_blocks_read(struct kz_transaction *transaction, const struct k
 enum kz_status kz_blocks_drop_from(struct kz_transaction *transaction,
                                    const struct kz_block_form *form, uint64_t index);
 
-/* Gives the last item's index; 0 when there is none. */
+/* Gives the last item's index, as the size of its block's row says; 0 when there is none. Damage
+ * within the block is found by whoever reads it. */
 enum kz_status kz_blocks_last(struct kz_transaction *transaction, const struct kz_block_form *form,
                               uint64_t *out_index);
+
+/* Returns: the index of the first item of INDEX's block. */
+uint64_t kz_blocks_first(const struct kz_block_form *form, uint64_t index);
+
+/* As kz_blocks_load(), but a block that is damaged, or not there, is no error: OUT_SOUND says so.
+ * Errors: KZ_CORRUPT (LMDB's own pages), KZ_IO. */
+enum kz_status kz_blocks_try(struct kz_transaction *transaction, const struct kz_block_form *form,
+                             uint64_t index, struct kz_block *out_block, bool *out_sound);
+
+/* Writes the COUNT items of a whole block in the place of the damaged one. Errors: KZ_CORRUPT when
+ * its row has another size: that is LMDB's own, and must not be written over. */
+enum kz_status kz_blocks_restore(struct kz_transaction *transaction,
+                                 const struct kz_block_form *form, const struct kz_block *block);
 
 #endif

@@ -21,6 +21,20 @@ static uint64_t entry_checksum(uint64_t index, uint64_t term, const uint8_t *rec
     return kz_hash64(record, size, kz_checksum(place, sizeof place));
 }
 
+void kz_leaf_decode(const uint8_t bytes[static KZ_LEAF_SIZE], struct kz_leaf *out_leaf)
+{
+    out_leaf->term = kz_get_u64(bytes);
+    out_leaf->size = kz_get_u32(bytes + 8);
+    memcpy(out_leaf->hash, bytes + KZ_LEAF_HASH_OFFSET, KZ_LEAF_HASH_SIZE);
+}
+
+void kz_leaf_encode(const struct kz_leaf *leaf, uint8_t out[static KZ_LEAF_SIZE])
+{
+    kz_put_u64(out, leaf->term);
+    kz_put_u32(out + 8, leaf->size);
+    memcpy(out + KZ_LEAF_HASH_OFFSET, leaf->hash, KZ_LEAF_HASH_SIZE);
+}
+
 /* Stores entry I of BATCH and fills LEAF with what stands in the second table. */
 static enum kz_status append_entry(struct kz_transaction *transaction,
                                    struct kz_leaf_hasher *hasher, const struct kz_batch *batch,
@@ -38,9 +52,9 @@ static enum kz_status append_entry(struct kz_transaction *transaction,
     kz_put_u64(room, entry_checksum(index, term, record, size));
     memcpy(room + KZ_ENTRY_CHECKSUM_SIZE, record, size);
 
-    kz_put_u64(leaf, term);
-    kz_put_u32(leaf + 8, size);
-    kz_leaf_hasher_hash(hasher, record, size, leaf + KZ_LEAF_HASH_OFFSET);
+    struct kz_leaf fields = {.term = term, .size = size};
+    kz_leaf_hasher_hash(hasher, record, size, fields.hash);
+    kz_leaf_encode(&fields, leaf);
     return KZ_OK;
 }
 
@@ -121,6 +135,16 @@ static enum kz_status read_entry(const struct kz_transaction *transaction, uint6
     return KZ_OK;
 }
 
+/* Finds the row of INDEX behind the one found last; a row between the two that is nobody's (the key
+ * of one is damaged) is passed over. */
+static enum kz_status find_next(struct kz_transaction *transaction, uint64_t index,
+                                struct kz_row *out_row)
+{
+    enum kz_status status = kz_table_next(transaction, KZ_TABLE_ENTRIES, out_row);
+    if (status != KZ_OK || out_row->key == index) return status;
+    return kz_table_find(transaction, KZ_TABLE_ENTRIES, index, out_row);
+}
+
 static enum kz_status fill(struct kz_transaction *transaction, struct kz_batch *batch)
 {
     struct kz_row row;
@@ -129,7 +153,7 @@ static enum kz_status fill(struct kz_transaction *transaction, struct kz_batch *
     for (uint64_t index = batch->first_index; index < end; index++) {
         enum kz_status status = index == batch->first_index
                                     ? kz_table_find(transaction, KZ_TABLE_ENTRIES, index, &row)
-                                    : kz_table_next(transaction, KZ_TABLE_ENTRIES, &row);
+                                    : find_next(transaction, index, &row);
         if (status == KZ_NOT_FOUND) return damaged(transaction, index, "it is missing");
         if (status == KZ_OK && index >= block.first_index + block.count) {
             status = kz_blocks_load(transaction, &kz_leaf_form, index, &block);
@@ -185,5 +209,45 @@ enum kz_status kz_entries_last(struct kz_transaction *transaction, uint64_t *out
         return damaged(transaction, last < last_leaf ? last + 1 : last_leaf + 1, "it is missing");
     }
     *out_index = last;
+    return KZ_OK;
+}
+
+/* ---- One entry, judged and restored ---- */
+
+enum kz_status kz_entries_try(struct kz_transaction *transaction, uint64_t index, uint64_t term,
+                              struct kz_row *out_record, bool *out_sound)
+{
+    struct kz_row row;
+    enum kz_status status = kz_table_find(transaction, KZ_TABLE_ENTRIES, index, &row);
+    if (status != KZ_OK && status != KZ_NOT_FOUND) return status;
+
+    *out_sound = false;
+    if (status == KZ_NOT_FOUND || row.key != index || term == 0) return KZ_OK;
+    if (row.size < KZ_ENTRY_CHECKSUM_SIZE + KZ_RECORD_HEADER_SIZE ||
+        row.size > KZ_ENTRY_CHECKSUM_SIZE + KZ_RECORD_SIZE_MAX) {
+        return KZ_OK;
+    }
+    size_t size = row.size - KZ_ENTRY_CHECKSUM_SIZE;
+    const uint8_t *record = row.bytes + KZ_ENTRY_CHECKSUM_SIZE;
+    *out_sound = entry_checksum(index, term, record, size) == kz_get_u64(row.bytes);
+    if (*out_sound) *out_record = (struct kz_row){index, record, size};
+    return KZ_OK;
+}
+
+enum kz_status kz_entries_restore(struct kz_transaction *transaction, uint64_t index, uint64_t term,
+                                  const uint8_t *record, uint32_t size)
+{
+    struct kz_row row;
+    uint8_t *room = NULL;
+    size_t row_size = KZ_ENTRY_CHECKSUM_SIZE + (size_t)size;
+    enum kz_status status = kz_table_find(transaction, KZ_TABLE_ENTRIES, index, &row);
+    if (status != KZ_OK && status != KZ_NOT_FOUND) return status;
+    if (status == KZ_OK && (row.key != index || row.size != row_size)) {
+        return damaged(transaction, index, "the size of its row");
+    }
+    status = kz_table_replace(transaction, KZ_TABLE_ENTRIES, index, row_size, &room);
+    if (status != KZ_OK) return status;
+    kz_put_u64(room, entry_checksum(index, term, record, size));
+    memcpy(room + KZ_ENTRY_CHECKSUM_SIZE, record, size);
     return KZ_OK;
 }

@@ -39,6 +39,27 @@ enum kz_status kz_entries_read(struct kz_transaction *transaction, uint64_t firs
 
 enum kz_status kz_entries_drop_from(struct kz_transaction *transaction, uint64_t index);
 
+/* A leaf's fields. */
+struct kz_leaf {
+    uint64_t term;
+    uint32_t size;
+    uint8_t hash[KZ_LEAF_HASH_SIZE];
+};
+
+void kz_leaf_decode(const uint8_t bytes[static KZ_LEAF_SIZE], struct kz_leaf *out_leaf);
+void kz_leaf_encode(const struct kz_leaf *leaf, uint8_t out[static KZ_LEAF_SIZE]);
+
+/* Looks at the record of INDEX alone. OUT_SOUND: whether it is there and its checksum says that it
+ * is INDEX's, of TERM; only then OUT_RECORD is set, valid until the transaction's next write.
+ * Errors: KZ_CORRUPT (LMDB's own pages), KZ_IO. */
+enum kz_status kz_entries_try(struct kz_transaction *transaction, uint64_t index, uint64_t term,
+                              struct kz_row *out_record, bool *out_sound);
+
+/* Writes the record of INDEX in the place of the damaged or lost one. Errors: KZ_CORRUPT when its
+ * row has another size: that is LMDB's own, and must not be written over. */
+enum kz_status kz_entries_restore(struct kz_transaction *transaction, uint64_t index, uint64_t term,
+                                  const uint8_t *record, uint32_t size);
+
 /* Gives the last index of both tables; KZ_CORRUPT when they differ. */
 enum kz_status kz_entries_last(struct kz_transaction *transaction, uint64_t *out_index);
 

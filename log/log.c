@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/log.h"
 
-#include "log/blocks.h"
+#include "log/damage.h"
 #include "log/entries.h"
-#include "log/head.h"
-#include "log/history.h"
-#include "log/merkle/leaf_hasher.h"
-#include "log/store.h"
+#include "log/log_state.h"
 #include "log/whole_file.h"
 #include "statemachine/base/assert.h"
 
@@ -17,22 +14,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PATH_SIZE_MAX     4096
-#define RESULTS_PER_BLOCK 1024
+#define PATH_SIZE_MAX 4096
 /* What a row, its page's share and a leaf take beside the record, about. */
 #define ENTRY_OVERHEAD 96
 
-static const struct kz_block_form result_form = {KZ_TABLE_RESULTS, 1, RESULTS_PER_BLOCK};
-
-struct kz_log {
-    struct kz_store *store;
-    struct kz_leaf_hasher *hasher;
-    struct kz_head head;
-    struct kz_history history;
-    uint64_t sync_count;
-    bool read_only;
-    bool poisoned;
-};
+const struct kz_block_form kz_result_form = {KZ_TABLE_RESULTS, 1, KZ_RESULTS_PER_BLOCK};
 
 /* ---- Getters ---- */
 
@@ -75,8 +61,8 @@ uint64_t kz_log_sync_count(const struct kz_log *log)
 
 /* ---- Opening ---- */
 
-/* Loads what the getters give, and compares the head with each table's end. */
-static enum kz_status load(struct kz_log *log, struct kz_transaction *transaction)
+/* Reads head and history, and compares the head with each table's end. */
+static enum kz_status read_tables(struct kz_log *log, struct kz_transaction *transaction)
 {
     uint64_t last_index = 0;
     uint64_t last_result = 0;
@@ -84,7 +70,7 @@ static enum kz_status load(struct kz_log *log, struct kz_transaction *transactio
     enum kz_status status = kz_head_read(transaction, head);
     if (status == KZ_OK) status = kz_history_read(transaction, &log->history);
     if (status == KZ_OK) status = kz_entries_last(transaction, &last_index);
-    if (status == KZ_OK) status = kz_blocks_last(transaction, &result_form, &last_result);
+    if (status == KZ_OK) status = kz_blocks_last(transaction, &kz_result_form, &last_result);
     if (status != KZ_OK) return status;
 
     if (last_index != head->last_index) {
@@ -106,23 +92,36 @@ static enum kz_status load(struct kz_log *log, struct kz_transaction *transactio
     return KZ_OK;
 }
 
-static enum kz_status open_log(const char *path, enum kz_log_mode mode, uint64_t map_size,
-                               struct kz_log **out_log, struct kz_error *error)
+/* Loads what the getters give. */
+static enum kz_status load(struct kz_log *log, const char *directory, struct kz_error *error)
+{
+    struct kz_transaction transaction;
+    enum kz_status status = kz_transaction_begin_read(log->store, error, &transaction);
+    if (status != KZ_OK) return status;
+
+    status = read_tables(log, &transaction);
+    if (status == KZ_OK && !log->read_only) {
+        status =
+            kz_reached_open(directory, kz_transaction_number(&transaction), &log->reached, error);
+    }
+    kz_transaction_abort(&transaction);
+    return status;
+}
+
+static enum kz_status open_log(const char *directory, const char *path, enum kz_log_mode mode,
+                               uint64_t map_size, struct kz_log **out_log, struct kz_error *error)
 {
     struct kz_log *log = calloc(1, sizeof *log);
     if (log == NULL) return kz_error_set(error, KZ_NO_MEMORY, "ledger %s: no memory", path);
 
-    struct kz_transaction transaction;
     log->read_only = mode == KZ_LOG_READ_ONLY;
+    log->reached.file = -1;
     log->hasher = kz_leaf_hasher_create();
     enum kz_status status = log->hasher == NULL
                                 ? kz_error_set(error, KZ_NO_MEMORY, "ledger %s: no memory", path)
                                 : kz_store_open(path, log->read_only, map_size, &log->store, error);
-    if (status == KZ_OK) status = kz_transaction_begin_read(log->store, error, &transaction);
-    if (status == KZ_OK) {
-        status = load(log, &transaction);
-        kz_transaction_abort(&transaction);
-    }
+    if (status == KZ_OK) status = load(log, directory, error);
+    if (status == KZ_OK && !log->read_only) status = kz_log_mend_end(log, error);
     if (status != KZ_OK) {
         kz_log_close(log);
         return status;
@@ -151,6 +150,7 @@ static enum kz_status create(const char *directory, const char *path, uint64_t m
     }
     kz_store_close(store);
     if (status == KZ_OK) status = kz_directory_sync(draft, error);
+    if (status == KZ_OK) status = kz_reached_forget(directory, error);
     if (status == KZ_OK) status = kz_file_rename(directory, draft, path, error);
     return status;
 }
@@ -168,13 +168,14 @@ enum kz_status kz_log_open(const char *directory, enum kz_log_mode mode, uint64_
         enum kz_status status = create(directory, path, map_size, error);
         if (status != KZ_OK) return status;
     }
-    return open_log(path, mode, map_size, out_log, error);
+    return open_log(directory, path, mode, map_size, out_log, error);
 }
 
 void kz_log_close(struct kz_log *log)
 {
     if (log == NULL) return;
     kz_store_close(log->store);
+    kz_reached_close(&log->reached);
     kz_leaf_hasher_destroy(log->hasher);
     kz_history_finish(&log->history);
     free(log);
@@ -252,7 +253,7 @@ static enum kz_status perform(struct kz_log *log, const struct kz_log_write *wri
         status = kz_entries_append(transaction, log->hasher, write->batches[i]);
     }
     if (status == KZ_OK) {
-        status = kz_blocks_append(transaction, &result_form, write->result_first, write->results,
+        status = kz_blocks_append(transaction, &kz_result_form, write->result_first, write->results,
                                   write->result_count);
     }
     if (status == KZ_OK) status = kz_history_write(transaction, &plan->more);
@@ -268,6 +269,21 @@ static void adopt(struct kz_log *log, const struct kz_log_write *write, const st
     log->head = plan->head;
 }
 
+enum kz_status kz_log_end_write(struct kz_log *log, struct kz_transaction *transaction,
+                                enum kz_status status)
+{
+    uint64_t number = kz_transaction_number(transaction);
+    if (status != KZ_OK) {
+        kz_transaction_abort(transaction);
+        return status;
+    }
+    log->sync_count++;
+    status = kz_transaction_commit(transaction);
+    if (status == KZ_OK) kz_reached_note(&log->reached, number);
+    if (status != KZ_OK && status != KZ_NO_SPACE && status != KZ_NO_MEMORY) log->poisoned = true;
+    return status;
+}
+
 static enum kz_status commit_write(struct kz_log *log, const struct kz_log_write *write,
                                    struct plan *plan, struct kz_error *error)
 {
@@ -278,12 +294,7 @@ static enum kz_status commit_write(struct kz_log *log, const struct kz_log_write
     status = kz_transaction_begin_write(log->store, plan->size, error, &transaction);
     if (status != KZ_OK) return status;
     status = perform(log, write, plan, &transaction);
-    if (status != KZ_OK) {
-        kz_transaction_abort(&transaction);
-        return status;
-    }
-    log->sync_count++;
-    status = kz_transaction_commit(&transaction);
+    status = kz_log_end_write(log, &transaction, status);
     if (status == KZ_OK) adopt(log, write, plan);
     return status;
 }
@@ -355,7 +366,7 @@ enum kz_status kz_log_read_results(struct kz_log *log, uint64_t first, uint32_t 
     if (first - 1 > head.applied_index || count > head.applied_index - (first - 1)) {
         status = past_the_end(error, first + count - 1, head.applied_index);
     } else {
-        status = kz_blocks_read(&transaction, &result_form, first, count, out);
+        status = kz_blocks_read(&transaction, &kz_result_form, first, count, out);
     }
     kz_transaction_abort(&transaction);
     return status;

@@ -2,6 +2,7 @@
 #include "client/audit/import_directory.h"
 
 #include "log/node_files.h"
+#include "log/reached.h"
 #include "log/whole_file.h"
 
 #include <dirent.h>
@@ -47,6 +48,7 @@ static void remove_draft(const struct kz_import_directory *directory)
             (void)rmdir(name);
         }
     }
+    (void)kz_reached_forget(directory->draft, NULL);
     (void)rmdir(directory->draft);
 }
 

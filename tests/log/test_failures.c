@@ -4,6 +4,7 @@
 #include "tests/log/fixture.h"
 
 #include "log/head.h"
+#include "log/reached.h"
 #include "log/store.h"
 
 #include <dlfcn.h>
@@ -38,7 +39,7 @@ static int tear_down(void **state)
 
 /* ---- Calls that fail ----
  * LMDB's calls come here: with CALLS_LEFT at 0 the next one fails with CALL_ERRNO; negative: none
- * does. */
+ * does. What is written to DIR/reached may fail unseen, and is let through. */
 
 static int calls_left = -1;
 static int call_errno = EIO;
@@ -56,7 +57,7 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
-    return call_fails() ? -1 : real(file, bytes, size, offset);
+    return size != KZ_REACHED_SIZE && call_fails() ? -1 : real(file, bytes, size, offset);
 }
 
 ssize_t writev(int file, const struct iovec *pieces, int count)
