@@ -24,6 +24,11 @@ const char *kz_reason_text(uint8_t reason)
         [KZ_REASON_RECORD] = "the command is not exactly one record of this format version",
         [KZ_REASON_TYPE] = "only the clock or the cluster itself writes entries of this type",
         [KZ_REASON_STOPPING] = "the node is stopping; ask another one",
+        [KZ_REASON_MEMBERS] = "the members can not be changed so",
+        [KZ_REASON_NO_MEMBER] = "the cluster has no member of that number",
+        [KZ_REASON_CHANGING] = "another change of the members is in progress; try again shortly",
+        [KZ_REASON_BEHIND] = "the node is not connected, or does not have the ledger yet; try "
+                             "again when it has caught up",
     };
     return reason < KZ_REASON_END ? texts[reason] : "a reason that this version does not know";
 }

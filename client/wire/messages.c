@@ -256,6 +256,7 @@ void kz_query_encode(struct kz_writer *writer, uint64_t tag, const struct kz_que
     case KZ_QUERY_PLACES: kz_write_u32(writer, query->territory); break;
     case KZ_QUERY_REQUEST: kz_write_bytes(writer, query->request, KZ_ID_SIZE); break;
     case KZ_QUERY_STATUS:
+    case KZ_QUERY_MEMBERS:
     case KZ_QUERY_END: break;
     }
     seal(writer, frame, KZ_MESSAGE_QUERY, tag);
@@ -290,7 +291,8 @@ static bool read_query_request(struct kz_reader *reader, struct kz_query *query)
 static bool read_query_content(struct kz_reader *reader, struct kz_query *query)
 {
     switch ((enum kz_query_what)query->what) {
-    case KZ_QUERY_STATUS: return true;
+    case KZ_QUERY_STATUS:
+    case KZ_QUERY_MEMBERS: return true;
     case KZ_QUERY_APPLICATION: query->number = kz_read_u64(reader); return true;
     case KZ_QUERY_POSITIONS: return read_query_positions(reader, query);
     case KZ_QUERY_QUEUE: return read_query_queue(reader, query);

@@ -17,13 +17,15 @@ enum kz_message_type {
     KZ_MESSAGE_HELLO = 1, /* client → node, first */
     KZ_MESSAGE_WELCOME =
         2, /* node → client, the answer to HELLO; again whenever the leader changes (tag 0) */
-    KZ_MESSAGE_SUBMIT = 3,  /* client → node: commands to append */
-    KZ_MESSAGE_RESULTS = 4, /* node → client: one for each SUBMIT, an answer for each command */
-    KZ_MESSAGE_QUERY = 5,   /* client → node: a question about the state */
-    KZ_MESSAGE_ANSWER = 6,  /* node → client: one for each QUERY */
-    KZ_MESSAGE_WATCH = 7,   /* client → node: send the applied entries from an index on */
-    KZ_MESSAGE_ENTRIES = 8, /* node → client: some of them, with their results */
-    KZ_MESSAGE_GOODBYE = 9, /* node → client: why the connection is closed now */
+    KZ_MESSAGE_SUBMIT = 3,   /* client → node: commands to append */
+    KZ_MESSAGE_RESULTS = 4,  /* node → client: one for each SUBMIT, an answer for each command */
+    KZ_MESSAGE_QUERY = 5,    /* client → node: a question about the state */
+    KZ_MESSAGE_ANSWER = 6,   /* node → client: one for each QUERY */
+    KZ_MESSAGE_WATCH = 7,    /* client → node: send the applied entries from an index on */
+    KZ_MESSAGE_ENTRIES = 8,  /* node → client: some of them, with their results */
+    KZ_MESSAGE_GOODBYE = 9,  /* node → client: why the connection is closed now */
+    KZ_MESSAGE_CHANGE = 10,  /* client → node: change the members or the leader (members.h) */
+    KZ_MESSAGE_CHANGED = 11, /* node → client: one for each CHANGE */
 };
 
 #define KZ_COMMANDS_MAX 512  /* commands in one SUBMIT */
@@ -79,6 +81,10 @@ enum kz_reason {
     KZ_REASON_RECORD,      /* not exactly one record */
     KZ_REASON_TYPE,        /* a type that only the clock or the cluster writes */
     KZ_REASON_STOPPING,
+    KZ_REASON_MEMBERS = 11,   /* the membership can not be changed so; a sentence says why */
+    KZ_REASON_NO_MEMBER = 12, /* no member has that id */
+    KZ_REASON_CHANGING = 13,  /* an earlier change is not committed yet */
+    KZ_REASON_BEHIND = 14,    /* the node is not connected, or does not have the ledger yet */
     KZ_REASON_END,
 };
 
@@ -136,6 +142,7 @@ enum kz_query_what {
     KZ_QUERY_REQUEST = 6,   /* 16 bytes: a request id */
     KZ_QUERY_TERRITORY = 7, /* u32 number */
     KZ_QUERY_PLACES = 8,    /* u32 territory: its open and reported places by kindergarten */
+    KZ_QUERY_MEMBERS = 9,   /* nothing more; its content stands in members.h */
     KZ_QUERY_END,
 };
 

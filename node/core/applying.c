@@ -157,7 +157,7 @@ bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term,
     core->applied = index;
     core->applied_term = term;
     if (index == 1) kz_bootstrap_keep_founders(core, entry, term);
-    if (entry->type == KZ_MEMBERSHIP) kz_members_copy(&core->members, &entry->membership);
+    if (entry->type == KZ_MEMBERSHIP) kz_members_on_applied(core, index, &entry->membership);
     return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first start, and what tells it from a loss.
+/* The first start, of a cluster's founders and of a node that joins; and what tells it from a loss.
  *
  *   1. An empty node meets every node of --cluster, all empty and with the same list: it can now
  *      compute the first entry (all members with both addresses), and says its hash in its hello.
@@ -8,11 +8,15 @@
  *   3. A node that finds another with a ledger meanwhile has nothing to lose when that node has
  *      pinned this very incarnation: they met while founding, and it is sent the same first entry;
  *      or it was added later, and raft brings everything. Else it must never vote under this id.
+ *   4. A node that joins founds nothing: it waits until it was added to the membership, when the
+ *      members dial it, and dials them back (members.c). Raft brings everything, its membership
+ * first, so that it can not vote before its own ledger says that it is a voter.
  *
  * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
  * on an empty ledger, or a lost term and vote, is a loss: the node does not start. */
 #include "node/core/state.h"
 
+#include "node/core/lost.h"
 #include "node/core/memory.h"
 #include "statemachine/base/checksum.h"
 
@@ -55,8 +59,11 @@ enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
     const struct kz_core_ledger *ledger = &core->options.ledger;
     const struct kz_pinned_peer *mark = own_pin(core);
     unsigned long long id = core->options.id;
+    char hint[KZ_LOST_HINT_SIZE];
     if (mark == NULL) return KZ_OK;
 
+    kz_lost_hint(id, kz_members_next_id(core), core->options.self.peer, core->options.self.client,
+                 hint);
     uint64_t last_term = ledger->run_count > 0 ? ledger->runs[ledger->run_count - 1].term : 0;
     if (memcmp(mark->incarnation, core->identity.incarnation, KZ_ID_SIZE) != 0) {
         return kz_error_set(error, KZ_MISMATCH,
@@ -65,15 +72,15 @@ enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
     if (ledger->last_index == 0) {
         return kz_error_set(error, KZ_MISMATCH,
                             "node %llu had a ledger and it is gone: it must not vote again under "
-                            "this id; " KZ_REPLACE_HINT,
-                            id);
+                            "this id; %s",
+                            id, hint);
     }
     if (core->vote.term < last_term) {
         return kz_error_set(
             error, KZ_MISMATCH,
             "node %llu lost its term and vote (stored: %llu, ledger: %llu): it must "
-            "not vote again under this id; " KZ_REPLACE_HINT,
-            id, (unsigned long long)core->vote.term, (unsigned long long)last_term);
+            "not vote again under this id; %s",
+            id, (unsigned long long)core->vote.term, (unsigned long long)last_term, hint);
     }
     return KZ_OK;
 }
@@ -163,10 +170,24 @@ static void found(struct kz_core *core, const struct kz_membership_fields *membe
     kz_core_notice(core, KZ_NOTICE_INFO, "founding members=%u", members->count);
 }
 
+static void tell_waiting(struct kz_core *core)
+{
+    const struct kz_member *self = &core->options.self;
+    if (core->join_noticed) return;
+    core->join_noticed = true;
+    kz_core_notice(core, KZ_NOTICE_INFO,
+                   "waiting_to_be_added hint=\"type: kezek member add %llu=%.*s --client %.*s\"",
+                   (unsigned long long)core->options.id, (int)self->peer.size, self->peer.bytes,
+                   (int)self->client.size, self->client.bytes);
+}
+
 void kz_bootstrap_run(struct kz_core *core)
 {
     if (core->phase != KZ_FOUNDING) return;
-
+    if (core->options.join) {
+        tell_waiting(core);
+        return;
+    }
     struct kz_membership_fields members;
     uint8_t first[KZ_ID_SIZE] = {0};
     bool complete = first_members(core, &members);
@@ -178,7 +199,7 @@ void kz_bootstrap_run(struct kz_core *core)
     if (complete && all_agree(core, &members)) found(core, &members);
 }
 
-/* ---- Meeting a cluster that was founded meanwhile ---- */
+/* ---- Meeting a cluster that was founded ---- */
 
 void kz_bootstrap_keep_founders(struct kz_core *core, const struct kz_entry *entry, uint64_t term)
 {
@@ -212,7 +233,7 @@ void kz_bootstrap_on_first_entry(struct kz_core *core, const struct kz_frame *fr
     if (core->phase != KZ_FOUNDING) return;
     if (kz_peer_first_entry_decode(frame, &members) != KZ_OK) return;
 
-    if (members.count == 0)
+    if (members.count == 0 || core->options.join)
         join(core);
     else if (kz_members_find(&members, core->options.id) != NULL)
         found(core, &members);

@@ -46,39 +46,6 @@ bool kz_core_check(struct kz_core *core, enum kz_status status, const struct kz_
     return status == KZ_OK;
 }
 
-/* ---- Memberships ---- */
-
-bool kz_members_copy(struct kz_members *out, const struct kz_membership_fields *members)
-{
-    struct kz_entry entry = {.type = KZ_MEMBERSHIP};
-    entry.membership = *members;
-    out->record_size = kz_record_encode(&entry, out->record, sizeof(out->record));
-    if (out->record_size == 0) return false;
-
-    struct kz_entry decoded;
-    enum kz_status status = kz_record_decode(out->record, out->record_size, &decoded);
-    KZ_ASSERT(status == KZ_OK);
-    out->fields = decoded.membership;
-    return true;
-}
-
-const struct kz_member *kz_members_find(const struct kz_membership_fields *members, uint64_t id)
-{
-    for (unsigned i = 0; i < members->count; i++) {
-        if (members->members[i].id == id) return &members->members[i];
-    }
-    return NULL;
-}
-
-const struct kz_membership_fields *kz_core_members(const struct kz_core *core)
-{
-    if (core->phase == KZ_RUNNING) {
-        const struct kz_membership_fields *members = kz_driver_membership(core->driver);
-        if (members->count > 0) return members;
-    }
-    return &core->members.fields;
-}
-
 /* ---- Making a core ---- */
 
 static struct kz_text copy_address(struct kz_text from, char to[static KZ_ADDRESS_SIZE_MAX])
@@ -96,10 +63,12 @@ static enum kz_status check_options(const struct kz_core_options *options, struc
         return kz_error_set(error, KZ_USAGE, "an address has at most %d bytes",
                             KZ_ADDRESS_SIZE_MAX);
     }
-    if (options->ledger.last_index == 0 && kz_members_find(&options->first, options->id) == NULL) {
+    if (options->ledger.last_index == 0 && !options->join &&
+        kz_members_find(&options->first, options->id) == NULL) {
         return kz_error_set(error, KZ_USAGE,
                             "the ledger is empty, and node %llu is not in --cluster: name all "
-                            "nodes of the first start there, this one too",
+                            "nodes of the first start there, this one too; or give --join to be "
+                            "added to a cluster that runs",
                             (unsigned long long)options->id);
     }
     return KZ_OK;
@@ -220,7 +189,7 @@ static void on_stop(struct kz_core *core)
     if (core->phase != KZ_RUNNING || core->role != KZ_LEADER) return;
 
     struct kz_error error;
-    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, &error);
+    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, 0, &error);
     core->handing_over = status == KZ_OK;
     if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
 }
@@ -269,6 +238,7 @@ void kz_core_follow_leadership(struct kz_core *core)
         kz_applying_fail_after(core, kz_driver_committed(core->driver), KZ_ANSWER_UNKNOWN,
                                KZ_REASON_NONE);
     }
+    if (lost || moved) kz_changes_follow_leadership(core, lost);
     if (!moved) return;
     if (leader != 0) on_leader_found(core);
     kz_sessions_tell_leader(core);
@@ -311,6 +281,7 @@ static void run_parts(struct kz_core *core)
         kz_stamping_check(core);
     }
     if (!core->halted) kz_proposals_run(core);
+    if (!core->halted) kz_changes_run(core);
     if (!core->halted && core->phase == KZ_RUNNING) {
         kz_core_follow_leadership(core);
         kz_reads_run(core);
@@ -329,6 +300,7 @@ static void begin_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms)
     core->wall_ms = wall_ms;
     core->notice_count = 0;
     core->submit_count = 0;
+    core->changes.asked_count = 0;
     core->identity_changed = false;
     core->vote_changed = false;
     kz_links_begin_step(&core->links);
@@ -349,35 +321,20 @@ static uint64_t wake_of(const struct kz_core *core)
     wake = earliest(wake, kz_driver_deadline(core->driver));
     wake = earliest(wake, kz_reads_wake(core));
     wake = earliest(wake, kz_clockwork_wake(core));
+    wake = earliest(wake, kz_changes_wake(core));
     if (core->applied < kz_driver_committed(core->driver)) wake = core->now_ms;
     return wake;
 }
 
-static bool same_text(struct kz_text a, struct kz_text b)
-{
-    return a.size == b.size && memcmp(a.bytes, b.bytes, a.size) == 0;
-}
-
-static bool same_members(const struct kz_membership_fields *a, const struct kz_membership_fields *b)
-{
-    if (a->count != b->count) return false;
-    for (unsigned i = 0; i < a->count; i++) {
-        const struct kz_member *x = &a->members[i];
-        const struct kz_member *y = &b->members[i];
-        if (x->id != y->id || x->role != y->role || !same_text(x->peer, y->peer) ||
-            !same_text(x->client, y->client)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void follow_members(struct kz_core *core)
 {
-    const struct kz_membership_fields *members = kz_core_members(core);
-    if (members->count == 0 || same_members(members, &core->dial.fields)) return;
+    struct kz_membership_fields members;
+    kz_members_to_dial(core, &members);
+    if (kz_members_are_same(&members, &core->dial.fields)) return;
 
-    kz_members_copy(&core->dial, members);
+    struct kz_members copy; /* nothing is read where it is written */
+    kz_members_copy(&copy, &members);
+    kz_members_copy(&core->dial, &copy.fields);
     core->dial_changed = true;
     core->greet = true;
 }

@@ -86,7 +86,7 @@ enum kz_notice_level { KZ_NOTICE_INFO, KZ_NOTICE_WARNING, KZ_NOTICE_ERROR };
 /* A line for the log: an event's name and `key=value` pairs. */
 struct kz_notice {
     enum kz_notice_level level;
-    char text[256];
+    char text[512];
 };
 
 struct kz_close_order {
@@ -131,7 +131,8 @@ struct kz_core_options {
     uint8_t cluster[KZ_ID_SIZE];
     struct kz_member self; /* own addresses */
     struct kz_membership_fields
-        first; /* --cluster, for the first start; count 0 when the ledger has one */
+        first; /* --cluster, for the first start; count 0 when the ledger has one, or with JOIN */
+    bool join; /* an empty node waits to be added to a cluster, and founds none */
     struct kz_identity identity; /* as read from or made for the directory */
     struct kz_vote vote;
     struct kz_core_ledger ledger;
@@ -154,7 +155,8 @@ enum kz_status kz_core_create(const struct kz_core_options *options, struct kz_c
 void kz_core_destroy(struct kz_core *core);
 
 /* One loop turn: COUNT events (0: only time passed) at monotonic NOW_MS and stamping-clock time
- * WALL_MS (milliseconds since 1970 UTC). One submit at most. After `halted` it must not be called
+ * WALL_MS (milliseconds since 1970 UTC). One batch of commands and one membership are submitted at
+ * most. After `halted` it must not be called
  * again. */
 void kz_core_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms,
                   const struct kz_event *events, uint32_t count, struct kz_update *out_update);
@@ -165,9 +167,11 @@ struct kz_core_figures {
     uint64_t term, leader, last_index, stored_index, commit_index, applied_index;
     uint64_t elections, submits, proposals, answers, reads, confirm_rounds, refused_without_entry;
     uint64_t clients, watchers, pending_commands, pending_reads;
+    uint64_t voters, standbys; /* of the membership as this node knows it */
     int64_t ledger_time;
     bool ready;             /* serves linearizable reads and knows a leader */
     bool clock_trusted;     /* leader only: a majority agrees on the time */
+    bool joining;           /* empty, and not added to the cluster yet */
     uint64_t replay_target; /* while starting: the index to reach */
     struct kz_machine_figures machine;
 };

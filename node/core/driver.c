@@ -111,16 +111,6 @@ static enum kz_status unavailable(struct kz_error *error, int raft_error)
     return kz_error_set(error, KZ_UNAVAILABLE, "%s", raft_strerror(raft_error));
 }
 
-/* Returns: whether standby ID has the membership that made it one, and all but what can be on its
- * way to it. */
-static bool has_caught_up(const struct kz_driver *driver, uint64_t id)
-{
-    const struct kz_memberships *memberships = &driver->memberships;
-    uint64_t match = kz_driver_match(driver, id);
-    return match >= memberships->held[memberships->count - 1]->index &&
-           match + INFLIGHT_ENTRIES_MAX >= kz_driver_last_index(driver);
-}
-
 /* Returns: KZ_OK when the batch may be submitted. */
 static enum kz_status check_membership(struct kz_driver *driver, const struct kz_batch *batch,
                                        struct kz_error *error)
@@ -142,7 +132,7 @@ static enum kz_status check_membership(struct kz_driver *driver, const struct kz
     if (refusal != NULL) return kz_error_set(error, KZ_USAGE, "%s", refusal);
 
     uint64_t new_voter = kz_membership_new_voter(present, &entry.membership);
-    if (new_voter != 0 && !has_caught_up(driver, new_voter)) {
+    if (new_voter != 0 && !kz_driver_has_caught_up(driver, new_voter)) {
         return kz_error_set(error, KZ_UNAVAILABLE, "node %llu does not have the ledger yet",
                             (unsigned long long)new_voter);
     }
@@ -226,12 +216,13 @@ static uint64_t best_successor(struct kz_driver *driver)
     return best;
 }
 
-enum kz_status kz_driver_transfer(struct kz_driver *driver, uint64_t now, struct kz_error *error)
+enum kz_status kz_driver_transfer(struct kz_driver *driver, uint64_t now, uint64_t successor,
+                                  struct kz_error *error)
 {
     advance(driver, now);
     if (driver->led_term == 0) return unavailable(error, RAFT_NOTLEADER);
 
-    uint64_t successor = best_successor(driver);
+    if (successor == 0) successor = best_successor(driver);
     if (successor == 0) {
         return kz_error_set(error, KZ_UNAVAILABLE, "no other voter can take the leadership");
     }
@@ -321,6 +312,19 @@ uint64_t kz_driver_match(const struct kz_driver *driver, uint64_t peer)
 {
     raft_index index;
     return raft_match_index(&driver->raft, peer, &index) == 0 ? index : 0;
+}
+
+uint64_t kz_driver_membership_index(const struct kz_driver *driver)
+{
+    const struct kz_memberships *memberships = &driver->memberships;
+    return memberships->count == 0 ? 0 : memberships->held[memberships->count - 1]->index;
+}
+
+bool kz_driver_has_caught_up(const struct kz_driver *driver, uint64_t peer)
+{
+    uint64_t match = kz_driver_match(driver, peer);
+    return match >= kz_driver_membership_index(driver) &&
+           match + INFLIGHT_ENTRIES_MAX >= kz_driver_last_index(driver);
 }
 
 struct kz_batch *kz_driver_cached(const struct kz_driver *driver, uint64_t index)

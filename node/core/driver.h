@@ -112,8 +112,11 @@ enum kz_status kz_driver_stored(struct kz_driver *driver, uint64_t now,
 enum kz_status kz_driver_loaded(struct kz_driver *driver, uint64_t now, uint64_t first,
                                 struct kz_batch *batch, struct kz_error *error);
 
-/* Hands leadership over to the most caught-up voter (a shutdown, a clock that is not trusted). */
-enum kz_status kz_driver_transfer(struct kz_driver *driver, uint64_t now, struct kz_error *error);
+/* Hands leadership over to the voter SUCCESSOR, or with 0 to the most caught-up one (a shutdown, a
+ * clock that is not trusted). Errors: KZ_UNAVAILABLE (not leader, a transfer is in progress, no
+ * other voter). After one election timeout it is given up. */
+enum kz_status kz_driver_transfer(struct kz_driver *driver, uint64_t now, uint64_t successor,
+                                  struct kz_error *error);
 
 enum kz_driver_role kz_driver_role(const struct kz_driver *driver);
 uint64_t kz_driver_term(const struct kz_driver *driver);
@@ -136,6 +139,13 @@ uint64_t kz_driver_deadline(const struct kz_driver *driver);
 
 /* The last appended membership; valid until the next step. */
 const struct kz_membership_fields *kz_driver_membership(const struct kz_driver *driver);
+
+/* Its index, 0 when there is none. */
+uint64_t kz_driver_membership_index(const struct kz_driver *driver);
+
+/* Returns: whether standby PEER has the membership that made it one, and all but what can be on its
+ * way to it: whether it may be made a voter (leader only). */
+bool kz_driver_has_caught_up(const struct kz_driver *driver, uint64_t peer);
 
 /* Returns: the index up to which PEER's log is known to match (leader only), else 0. */
 uint64_t kz_driver_match(const struct kz_driver *driver, uint64_t peer);

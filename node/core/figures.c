@@ -24,10 +24,22 @@ static void raft_figures(const struct kz_core *core, struct kz_core_figures *out
     out->commit_index = kz_driver_commit_index(core->driver);
 }
 
+static void member_figures(const struct kz_core *core, struct kz_core_figures *out)
+{
+    const struct kz_membership_fields *members = kz_core_members(core);
+    for (unsigned i = 0; i < members->count; i++) {
+        out->voters += members->members[i].role == KZ_VOTER;
+        out->standbys += members->members[i].role == KZ_STANDBY;
+    }
+    out->joining =
+        core->options.join && members->count == 0 && core->options.ledger.last_index == 0;
+}
+
 void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_figures)
 {
     *out_figures = core->figures;
     raft_figures(core, out_figures);
+    member_figures(core, out_figures);
     if (core->halted) out_figures->role = 4;
     out_figures->applied_index = core->applied;
     out_figures->clients = core->links.clients;

@@ -3,16 +3,21 @@
  * speaker's incarnation is the one that is pinned for its id, or may be pinned now:
  *
  *   we are empty          any node of the same --cluster list, and any node with a ledger
- *   we have a ledger      a member of ours that is no stranger with an empty disk and a vote
+ *   we have a ledger      a member of ours (members.c: known) that is no stranger with an empty
+ *                         disk and a vote; and any node that knows a later membership than we do:
+ *                         the cluster may have changed altogether since we last heard of it
  *
  * So an emptied disk under an old id is refused by everybody who ever met the old one, and, should
  * nobody have, by its being an empty voter.
  *
  * Invariant: an incarnation is pinned, durably, before anything of that link is heard: the identity
  * is written before a step's sends, and hearing means answering. */
+#include "node/core/lost.h"
 #include "node/core/state.h"
 
 #include <string.h>
+
+#define REMOVED_MS 1000 /* from the first peer that says so; a late one may not know better yet */
 
 /* ---- Pins ---- */
 
@@ -56,6 +61,7 @@ void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer)
     struct kz_peer_hello hello = {
         .id = core->options.id,
         .to = id,
+        .members_index = core->members_index,
         .empty = kz_bootstrap_is_empty(core),
         .peer = core->options.self.peer,
         .client = core->options.self.client,
@@ -123,6 +129,28 @@ static bool lists_match(struct kz_core *core, struct kz_link_state *link,
     return false;
 }
 
+static void make_hint(const struct kz_core *core, const struct kz_peer_hello *hello,
+                      char out[static KZ_LOST_HINT_SIZE])
+{
+    kz_lost_hint(hello->id, kz_members_next_id(core), hello->peer, hello->client, out);
+}
+
+/* A node that was met before and is no member any more was removed, another is not added yet. */
+static void refuse_stranger(struct kz_core *core, struct kz_link_state *link,
+                            const struct kz_peer_hello *hello, bool pinned)
+{
+    unsigned long long other = hello->id;
+    if (pinned) {
+        kz_peers_refuse_removed(core, link);
+        return;
+    }
+    kz_peers_refuse(core, link, KZ_REFUSED_NOT_MEMBER,
+                    "node %llu is no member of the cluster yet: type: kezek member add %llu=%.*s "
+                    "--client %.*s",
+                    other, other, (int)hello->peer.size, hello->peer.bytes, (int)hello->client.size,
+                    hello->client.bytes);
+}
+
 /* We have a ledger. Returns: whether its membership lets the peer be heard. */
 static bool is_admitted(struct kz_core *core, struct kz_link_state *link,
                         const struct kz_peer_hello *hello, bool pinned)
@@ -132,20 +160,21 @@ static bool is_admitted(struct kz_core *core, struct kz_link_state *link,
         if (!pinned) kz_peers_refuse(core, link, KZ_REFUSED_STARTING, "the node is starting");
         return pinned;
     }
-    const struct kz_membership_fields *members = kz_core_members(core);
-    const struct kz_member *member = kz_members_find(members, hello->id);
-    if (member == NULL && members->count > 0) {
-        kz_peers_refuse(
-            core, link, KZ_REFUSED_NOT_MEMBER,
-            "node %llu is no member of the cluster: its members are those it was founded with",
-            other);
+    struct kz_membership_fields members;
+    kz_members_known(core, &members);
+    const struct kz_member *member = kz_members_find(&members, hello->id);
+    bool knows_more = hello->members_index > core->members_index;
+    if (member == NULL && members.count > 0 && !knows_more) {
+        refuse_stranger(core, link, hello, pinned);
         return false;
     }
     if (hello->empty && !pinned && member != NULL && member->role == KZ_VOTER) {
+        char hint[KZ_LOST_HINT_SIZE];
+        make_hint(core, hello, hint);
         kz_peers_refuse(core, link, KZ_REFUSED_LOST,
                         "node %llu is a voter and its directory is empty: it must not vote again "
-                        "under this id; " KZ_REPLACE_HINT,
-                        other);
+                        "under this id; %s",
+                        other, hint);
         return false;
     }
     return true;
@@ -157,11 +186,12 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
     if (!matches(core, link, hello)) return false;
     const struct kz_pinned_peer *pinned = find_pin(core, hello->id);
     if (pinned != NULL && memcmp(pinned->incarnation, hello->incarnation, KZ_ID_SIZE) != 0) {
-        unsigned long long other = hello->id;
+        char hint[KZ_LOST_HINT_SIZE];
+        make_hint(core, hello, hint);
         kz_peers_refuse(core, link, KZ_REFUSED_LOST,
                         "node %llu is known here with another directory, which was emptied or "
-                        "replaced, and must not vote: " KZ_REPLACE_HINT,
-                        other);
+                        "replaced, and must not vote: %s",
+                        (unsigned long long)hello->id, hint);
         return false;
     }
     if (core->phase == KZ_FOUNDING || core->phase == KZ_STORING)
@@ -174,11 +204,13 @@ static void check_known(struct kz_core *core, const struct kz_peer_hello *hello)
 {
     if (core->phase != KZ_FOUNDING || hello->empty || !kz_has_request(hello->known)) return;
     if (memcmp(hello->known, core->identity.incarnation, KZ_ID_SIZE) == 0) return;
-    kz_core_halt(
-        core, KZ_MISMATCH,
-        "node %llu has a ledger and knows node %llu with another directory than this empty "
-        "one, which must not vote under this id: " KZ_REPLACE_HINT,
-        (unsigned long long)hello->id, (unsigned long long)core->options.id);
+    const struct kz_member *self = &core->options.self;
+    char hint[KZ_LOST_HINT_SIZE];
+    kz_lost_hint(core->options.id, kz_members_next_id(core), self->peer, self->client, hint);
+    kz_core_halt(core, KZ_MISMATCH,
+                 "node %llu has a ledger and knows node %llu with another directory than this "
+                 "empty one, which must not vote under this id: %s",
+                 (unsigned long long)hello->id, (unsigned long long)core->options.id, hint);
 }
 
 static void take(struct kz_core *core, struct kz_link_state *link,
@@ -204,6 +236,9 @@ static void take(struct kz_core *core, struct kz_link_state *link,
     memcpy(peer->first, hello->first, KZ_ID_SIZE);
     memcpy(peer->client, hello->client.bytes, hello->client.size);
     peer->client_size = (uint8_t)hello->client.size;
+    memcpy(peer->address, hello->peer.bytes, hello->peer.size);
+    peer->address_size = (uint8_t)hello->peer.size;
+    peer->members_index = hello->members_index;
     check_known(core, hello);
 }
 
@@ -222,6 +257,16 @@ void kz_hellos_take(struct kz_core *core, struct kz_link_state *link, const stru
     if (may_be_heard(core, link, &hello)) take(core, link, &hello);
 }
 
+/* Peers say that this node was removed. While it has a leader they only do not know better yet. */
+static void on_removed(struct kz_core *core, struct kz_text sentence)
+{
+    if (core->leader != 0 || core->removed_since_ms == 0) {
+        core->removed_since_ms = core->leader != 0 ? 0 : core->now_ms;
+    } else if (core->now_ms - core->removed_since_ms >= REMOVED_MS) {
+        kz_core_halt(core, KZ_MISMATCH, "%.*s", (int)sentence.size, sentence.bytes);
+    }
+}
+
 void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link,
                           const struct kz_frame *frame)
 {
@@ -235,6 +280,7 @@ void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link
                      (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);
         return;
     }
+    if (why == KZ_REFUSED_REMOVED) on_removed(core, sentence);
     kz_core_notice(core, KZ_NOTICE_ERROR, "refused_by peer=%llu why=\"%.*s\"",
                    (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);
 }

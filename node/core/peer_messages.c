@@ -68,6 +68,7 @@ void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *
     kz_write_bytes(writer, hello->list, KZ_ID_SIZE);
     kz_write_bytes(writer, hello->first, KZ_ID_SIZE);
     kz_write_bytes(writer, hello->known, KZ_ID_SIZE);
+    kz_write_u64(writer, hello->members_index);
     kz_write_u8(writer, hello->empty ? FLAG_EMPTY : 0);
     write_address(writer, hello->peer);
     write_address(writer, hello->client);
@@ -85,6 +86,7 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
     read_id(&reader, hello.list);
     read_id(&reader, hello.first);
     read_id(&reader, hello.known);
+    hello.members_index = kz_read_u64(&reader);
     hello.empty = read_below(&reader, FLAG_EMPTY + 1) == FLAG_EMPTY;
     hello.peer = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     hello.client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);

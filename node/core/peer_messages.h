@@ -11,8 +11,9 @@
  *                               48   16 hash of its --cluster list, zero without one
  *                               64   16 hash of the first entry that it would write, zero: not yet
  *                               80   16 the dialed node's incarnation as it is pinned, zero: none
- *                               96    1 flags: bit 0 = its ledger is empty
- *                               97    1 size of its peer address, then that
+ *                               96    8 index of the last membership that it applied, 0: none
+ *                              104    1 flags: bit 0 = its ledger is empty
+ *                              105    1 size of its peer address, then that
  *                                …    1 size of its client address, then that
  *   TYPE 0x62 refused            0    1 why (enum kz_refusal)
  *                                1    1 reserved
@@ -59,6 +60,7 @@ enum kz_refusal {
     KZ_REFUSED_NOT_MEMBER = 3, /* nobody added it (yet) */
     KZ_REFUSED_STARTING = 4,   /* come back: the node reads its ledger */
     KZ_REFUSED_MALFORMED = 5,  /* the link is out of step */
+    KZ_REFUSED_REMOVED = 6,    /* it was a member, and is none any more */
     KZ_REFUSAL_END,
 };
 
@@ -70,6 +72,7 @@ struct kz_peer_hello {
     uint8_t list[KZ_ID_SIZE];
     uint8_t first[KZ_ID_SIZE];
     uint8_t known[KZ_ID_SIZE];
+    uint64_t members_index;
     bool empty;
     struct kz_text peer;
     struct kz_text client;

@@ -95,6 +95,31 @@ void kz_peers_refuse(struct kz_core *core, struct kz_link_state *link, enum kz_r
     kz_links_close(&core->links, link);
 }
 
+void kz_peers_refuse_removed(struct kz_core *core, struct kz_link_state *link)
+{
+    unsigned long long other = link->peer;
+    kz_peers_refuse(core, link, KZ_REFUSED_REMOVED,
+                    "node %llu was removed from the cluster: its directory can be kept for an "
+                    "audit; on this machine a node joins again with --id %llu --join and an empty "
+                    "--data directory",
+                    other, (unsigned long long)kz_members_next_id(core));
+}
+
+/* Whoever was removed is not heard any more. */
+static void dismiss_removed(struct kz_core *core)
+{
+    struct kz_membership_fields members;
+    kz_members_known(core, &members);
+    if (core->phase != KZ_RUNNING || members.count == 0) return;
+
+    for (uint32_t i = 0; i < core->peer_count; i++) {
+        struct kz_peer *peer = &core->peers[i];
+        if (peer->accepted == NULL || peer->members_index > core->members_index) continue;
+        if (kz_members_find(&members, peer->id) == NULL)
+            kz_peers_refuse_removed(core, peer->accepted);
+    }
+}
+
 /* ---- Speaking ---- */
 
 bool kz_peers_send(struct kz_core *core, uint64_t id, const uint8_t *frame, size_t size)
@@ -209,6 +234,7 @@ static bool clock_is_due(const struct kz_core *core, const struct kz_peer *peer)
 
 void kz_peers_run(struct kz_core *core)
 {
+    if (core->greet) dismiss_removed(core);
     for (uint32_t i = 0; i < core->peer_count; i++) {
         struct kz_peer *peer = &core->peers[i];
         if (peer->dialed == NULL) continue;

@@ -28,15 +28,9 @@ void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
 
 /* ---- Whether anything may be appended now ---- */
 
-struct gate {
-    enum kz_answer_code code; /* APPLIED: open */
-    enum kz_reason reason;
-    int64_t time; /* that an entry appended now carries */
-};
-
-static struct gate closed(enum kz_reason reason)
+static struct kz_gate closed(enum kz_reason reason)
 {
-    return (struct gate){KZ_ANSWER_UNAVAILABLE, reason, 0};
+    return (struct kz_gate){KZ_ANSWER_UNAVAILABLE, reason, 0};
 }
 
 static void notice_ledger_size(struct kz_core *core, uint64_t last_index)
@@ -49,12 +43,12 @@ static void notice_ledger_size(struct kz_core *core, uint64_t last_index)
         (unsigned long long)last_index);
 }
 
-static struct gate gate_of(struct kz_core *core)
+struct kz_gate kz_gate_of(struct kz_core *core)
 {
     if (core->stopping) return closed(KZ_REASON_STOPPING);
     if (core->phase != KZ_RUNNING) return closed(KZ_REASON_STARTING);
     if (core->leader == 0) return closed(KZ_REASON_NO_LEADER);
-    if (core->role != KZ_LEADER) return (struct gate){KZ_ANSWER_NOT_LEADER, KZ_REASON_NONE, 0};
+    if (core->role != KZ_LEADER) return (struct kz_gate){KZ_ANSWER_NOT_LEADER, KZ_REASON_NONE, 0};
     if (!kz_driver_established(core->driver) || core->applied_term != core->term)
         return closed(KZ_REASON_STARTING);
     if (core->storing.disk_full) return closed(KZ_REASON_DISK_FULL);
@@ -63,7 +57,7 @@ static struct gate gate_of(struct kz_core *core)
     notice_ledger_size(core, last_index);
     if (last_index >= KZ_LEDGER_INDEX_MAX) return closed(KZ_REASON_LEDGER_FULL);
 
-    struct gate gate = {KZ_ANSWER_APPLIED, KZ_REASON_NONE, 0};
+    struct kz_gate gate = {KZ_ANSWER_APPLIED, KZ_REASON_NONE, 0};
     return kz_stamp(core, &gate.time) ? gate : closed(KZ_REASON_CLOCK);
 }
 
@@ -265,7 +259,7 @@ static void judge_commands(struct kz_core *core, struct proposal *proposal,
     kz_submission_settle(core, submission);
 }
 
-static void take_submit(struct kz_core *core, const struct gate *gate, struct proposal *proposal,
+static void take_submit(struct kz_core *core, const struct kz_gate *gate, struct proposal *proposal,
                         const struct kz_gathered_submit *submit)
 {
     struct kz_command_reader commands;
@@ -325,7 +319,7 @@ void kz_proposals_run(struct kz_core *core)
     bool leads = core->phase == KZ_RUNNING && core->role == KZ_LEADER;
     if (core->submit_count == 0 && !leads) return;
 
-    struct gate gate = gate_of(core);
+    struct kz_gate gate = kz_gate_of(core);
     struct proposal proposal = {.time = gate.time};
     uint32_t due = 0;
     if (gate.code == KZ_ANSWER_APPLIED) {

@@ -218,6 +218,15 @@ static void answer_territory(struct reply *reply, uint32_t number)
     finish(reply);
 }
 
+static void answer_members(struct reply *reply)
+{
+    struct kz_members_content content;
+    kz_members_content(reply->core, &content);
+    begin(reply, true, KZ_MEMBERS_CONTENT_SIZE_MAX);
+    kz_members_content_write(&reply->writer, &content);
+    finish(reply);
+}
+
 /* ---- Taking and answering ---- */
 
 void kz_queries_answer(struct kz_core *core, struct kz_link_state *link, uint64_t tag,
@@ -238,6 +247,7 @@ void kz_queries_answer(struct kz_core *core, struct kz_link_state *link, uint64_
     case KZ_QUERY_REQUEST: answer_request(&reply, &query); break;
     case KZ_QUERY_TERRITORY: answer_territory(&reply, query.territory); break;
     case KZ_QUERY_PLACES: answer_places(&reply, query.territory); break;
+    case KZ_QUERY_MEMBERS: answer_members(&reply); break;
     case KZ_QUERY_END: break;
     }
 }

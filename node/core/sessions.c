@@ -12,22 +12,12 @@ void kz_sessions_dismiss(struct kz_core *core, struct kz_link_state *link, const
     kz_links_close(&core->links, link);
 }
 
-static struct kz_text client_address(struct kz_core *core, uint64_t id)
-{
-    if (id == core->options.id) return core->options.self.client;
-    const struct kz_peer *peer = kz_peers_find(core, id);
-    if (peer != NULL && peer->client_size > 0)
-        return (struct kz_text){peer->client, peer->client_size};
-    const struct kz_member *member = kz_members_find(kz_core_members(core), id);
-    return member != NULL ? member->client : (struct kz_text){"", 0};
-}
-
 static void welcome(struct kz_core *core, struct kz_link_state *link, uint64_t tag)
 {
     struct kz_welcome message = {
         .node = core->options.id,
         .leader = core->leader,
-        .leader_client = client_address(core, core->leader),
+        .leader_client = kz_members_client(core, core->leader),
     };
     memcpy(message.cluster, core->options.cluster, KZ_ID_SIZE);
     struct kz_writer writer = kz_links_writer(link, KZ_PEER_SMALL_SIZE_MAX);
@@ -63,6 +53,7 @@ void kz_sessions_on_frame(struct kz_core *core, struct kz_link_state *link,
     case KZ_MESSAGE_SUBMIT: kz_proposals_gather(core, link, frame); break;
     case KZ_MESSAGE_QUERY: kz_queries_take(core, link, frame); break;
     case KZ_MESSAGE_WATCH: kz_watchers_take(core, link, frame); break;
+    case KZ_MESSAGE_CHANGE: kz_changes_take(core, link, frame); break;
     default: kz_sessions_dismiss(core, link, "a message of this type is not for a node"); break;
     }
 }

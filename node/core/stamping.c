@@ -50,7 +50,7 @@ static void hand_over(struct kz_core *core)
                    "clock_untrusted hint=\"no majority of the voters agrees with this node's "
                    "clock; nothing is written, leadership is handed over\"");
     struct kz_error error;
-    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, &error);
+    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, 0, &error);
     if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
 }
 

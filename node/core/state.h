@@ -13,6 +13,7 @@
 #ifndef KZ_STATE_H
 #define KZ_STATE_H
 
+#include "client/wire/members.h"
 #include "client/wire/messages.h"
 #include "node/core/budget.h"
 #include "node/core/clock.h"
@@ -53,7 +54,10 @@ struct kz_peer {
     bool empty;
     bool first_due;            /* it is empty: to be sent our first entry */
     uint8_t first[KZ_ID_SIZE]; /* hash of the first entry that it would write */
+    uint64_t members_index;    /* of the last membership that it applied */
+    char address[KZ_ADDRESS_SIZE_MAX];
     char client[KZ_ADDRESS_SIZE_MAX];
+    uint8_t address_size;
     uint8_t client_size;
     uint64_t confirmed;      /* the last round that it confirmed */
     uint64_t clock_asked_ms; /* 0: not yet on this link */
@@ -175,6 +179,31 @@ struct kz_clockwork {
     bool accepted;            /* whether one of the batch in flight was `ok` */
 };
 
+/* ---- Changes of the members and of the leader (changes.c) ---- */
+
+#define KZ_CHANGES_MAX 16 /* asked for in one step, and waiting */
+
+struct kz_change_asked {
+    kz_link link;
+    uint64_t tag;
+    struct kz_change change; /* its texts are the event's */
+};
+
+struct kz_change_waiting {
+    kz_link link;
+    uint64_t tag;
+    uint64_t index;       /* of the membership entry to be applied; 0: a leader's */
+    uint64_t node;        /* who is to lead */
+    uint64_t deadline_ms; /* of its taking over */
+};
+
+struct kz_changes {
+    struct kz_change_asked asked[KZ_CHANGES_MAX]; /* in this step */
+    struct kz_change_waiting waiting[KZ_CHANGES_MAX];
+    uint32_t asked_count;
+    uint32_t waiting_count;
+};
+
 /* ---- The whole ---- */
 
 struct kz_gathered_submit {
@@ -196,6 +225,7 @@ struct kz_core {
     uint64_t applied;
     uint64_t applied_term;
     struct kz_members members; /* the last applied membership */
+    uint64_t members_index;    /* its entry, 0: none */
 
     struct kz_links links;
     struct kz_peer peers[KZ_PEERS_MAX];
@@ -211,6 +241,7 @@ struct kz_core {
     struct kz_replay replay;
     struct kz_clock clock;
     struct kz_clockwork clockwork;
+    struct kz_changes changes;
     struct kz_gathered_submit *submits;
 
     /* Leadership as the last step left it. */
@@ -221,6 +252,8 @@ struct kz_core {
     uint64_t transfer_after_ms;
 
     uint64_t stop_deadline_ms;
+    uint64_t id_max;           /* of all members ever applied */
+    uint64_t removed_since_ms; /* peers say since then that this node was removed; 0: they do not */
     uint64_t used_bytes;
     struct kz_core_figures figures; /* the counters among them */
 
@@ -241,6 +274,7 @@ struct kz_core {
     bool clock_trusted;
     bool step_noticed; /* the 24 hours' notice was given */
     bool ledger_noticed;
+    bool join_noticed;
     bool stopping;
     bool handing_over; /* a successor was asked to take the leadership */
     bool stopped;
@@ -262,22 +296,48 @@ void kz_core_halt(struct kz_core *core, enum kz_status status, const char *forma
 /* Returns: whether STATUS is KZ_OK; else the node halts with ERROR. */
 bool kz_core_check(struct kz_core *core, enum kz_status status, const struct kz_error *error);
 
-/* Returns: the last known membership (the driver's, else the applied or the ledger's); count 0 on a
- * node that knows none. */
+/* Follows what raft did since the last step: a leader found or lost. */
+void kz_core_follow_leadership(struct kz_core *core);
+
+/* members.c */
+
+/* Returns: the last appended membership (the driver's, else the applied or the ledger's); count 0
+ * on a node that knows none. */
 const struct kz_membership_fields *kz_core_members(const struct kz_core *core);
+/* Fills OUT with the members of the appended and of the applied membership: whoever may have to be
+ * heard. */
+void kz_members_known(const struct kz_core *core, struct kz_membership_fields *out);
+/* Fills OUT with those to keep a connection to: the known ones, before there are any --cluster, and
+ * whoever speaks to us and knows a later membership than we do. */
+void kz_members_to_dial(const struct kz_core *core, struct kz_membership_fields *out);
+/* The membership of entry INDEX was applied. */
+void kz_members_on_applied(struct kz_core *core, uint64_t index,
+                           const struct kz_membership_fields *members);
+/* Returns: the least id that no member ever had, as far as this node knows. */
+uint64_t kz_members_next_id(const struct kz_core *core);
+/* Returns: the client address of member ID, empty when it is not known; valid in this step. */
+struct kz_text kz_members_client(struct kz_core *core, uint64_t id);
+/* Returns: whether links to and from ID stand. */
+bool kz_members_is_connected(struct kz_core *core, uint64_t id);
+void kz_members_content(struct kz_core *core, struct kz_members_content *out);
 
 /* Copies MEMBERS, texts and all. Returns: false when no record can hold them. */
 bool kz_members_copy(struct kz_members *out, const struct kz_membership_fields *members);
 /* Returns: the member of that id, NULL for none. */
 const struct kz_member *kz_members_find(const struct kz_membership_fields *members, uint64_t id);
+bool kz_members_same_text(struct kz_text a, struct kz_text b);
+bool kz_members_are_same(const struct kz_membership_fields *a,
+                         const struct kz_membership_fields *b);
 
-/* Follows what raft did since the last step: a leader found or lost. */
-void kz_core_follow_leadership(struct kz_core *core);
+/* changes.c */
 
-/* What an operator can do about a node that may not vote again. */
-#define KZ_REPLACE_HINT                                                                        \
-    "go on with the other nodes, or found a new cluster on their ledger (kezek-audit export, " \
-    "import, found)"
+void kz_changes_take(struct kz_core *core, struct kz_link_state *link,
+                     const struct kz_frame *frame);
+/* Answers what holds by now, and judges what was asked in this step. */
+void kz_changes_run(struct kz_core *core);
+/* Another leader is known, or (LOST) this node leads no more: answers before clients hear of it. */
+void kz_changes_follow_leadership(struct kz_core *core, bool lost);
+uint64_t kz_changes_wake(const struct kz_core *core);
 
 /* sessions.c */
 
@@ -318,6 +378,14 @@ void kz_submission_answer(struct kz_core *core, struct kz_submission *submission
 
 /* proposals.c */
 
+/* Whether anything may be appended now. */
+struct kz_gate {
+    enum kz_answer_code code; /* APPLIED: yes */
+    enum kz_reason reason;
+    int64_t time; /* that an entry appended now carries */
+};
+
+struct kz_gate kz_gate_of(struct kz_core *core);
 /* Takes a SUBMIT until the step has applied what it can. */
 void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
                          const struct kz_frame *frame);
@@ -382,6 +450,8 @@ void kz_peers_on_frame(struct kz_core *core, struct kz_link_state *link,
 /* Says why on an accepted link and closes it. */
 void kz_peers_refuse(struct kz_core *core, struct kz_link_state *link, enum kz_refusal why,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Says that its peer is no member any more. */
+void kz_peers_refuse_removed(struct kz_core *core, struct kz_link_state *link);
 void kz_peers_on_closed(struct kz_core *core, struct kz_link_state *link);
 struct kz_peer *kz_peers_find(struct kz_core *core, uint64_t id);
 /* Returns: its place in the table, made when there is room; NULL without. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/directory.h"
 
+#include "node/core/lost.h"
 #include "statemachine/base/assert.h"
 
 #include <string.h>
@@ -36,6 +37,16 @@ static enum kz_status make_identity(const struct kz_options *options, struct kz_
     memcpy(out->cluster, options->cluster_id, KZ_ID_SIZE);
     kz_random_fill(out->incarnation, KZ_ID_SIZE);
     return kz_identity_write(options->data, out, error);
+}
+
+/* A directory whose ledger is gone serves a node with a new number, which promised nothing yet. The
+ * old number's vote goes first: were the identity alone left, it would still be a lost node's. */
+static enum kz_status renew_identity(const struct kz_options *options, struct kz_identity *out,
+                                     struct kz_error *error)
+{
+    const struct kz_vote none = {.term = 0, .voted_for = 0};
+    enum kz_status status = kz_vote_write(options->data, &none, error);
+    return status == KZ_OK ? make_identity(options, out, error) : status;
 }
 
 /* A ledger that `kezek-audit found` made part of a cluster, on its first start: it takes --id. */
@@ -75,17 +86,36 @@ static enum kz_status check_cluster(const struct kz_options *options,
                         to_hex(options->cluster_id, ours));
 }
 
-/* The rule that a ledger is never opened by a node that lost what it promised: without identity
- * or vote it might vote twice in one term. */
-static enum kz_status check_whole(const struct kz_options *options, bool has_ledger,
-                                  const char *missing, struct kz_error *error)
+static struct kz_text text_of(const struct kz_address *address)
 {
-    if (!has_ledger) return KZ_OK;
+    return (struct kz_text){address->text, (uint16_t)strlen(address->text)};
+}
+
+/* Returns: the least number that neither the node nor any that it met had. */
+static uint64_t next_id(const struct kz_options *options, const struct kz_identity *identity)
+{
+    uint64_t id_max = options->id > identity->id ? options->id : identity->id;
+    for (unsigned i = 0; i < identity->peer_count; i++)
+        if (identity->peers[i].id > id_max) id_max = identity->peers[i].id;
+    for (uint8_t i = 0; i < options->cluster.count; i++)
+        if (options->cluster.members[i].id > id_max) id_max = options->cluster.members[i].id;
+    return id_max + 1;
+}
+
+/* A ledger is never opened by a node that lost what it promised: without identity or vote it might
+ * vote twice in one term. WRONG says which file is lost, and how. */
+static enum kz_status refuse_lost(const struct kz_options *options,
+                                  const struct kz_identity *identity, const char *wrong,
+                                  struct kz_error *error)
+{
+    char hint[KZ_LOST_HINT_SIZE];
+    uint64_t id = identity->id != 0 ? identity->id : options->id;
+
+    kz_lost_hint(id, next_id(options, identity), text_of(&options->peer), text_of(&options->client),
+                 hint);
     return kz_error_set(error, KZ_MISMATCH,
-                        "%s holds a ledger but no %s: a node that lost it must not vote again "
-                        "under its old number; go on with the other nodes, or found a new "
-                        "cluster on their ledger (kezek-audit export, import, found)",
-                        options->data, missing);
+                        "%s holds a ledger but %s: it must not vote again under its old number; %s",
+                        options->data, wrong, hint);
 }
 
 static enum kz_status open_identity(const struct kz_options *options, bool has_ledger,
@@ -94,10 +124,11 @@ static enum kz_status open_identity(const struct kz_options *options, bool has_l
     struct kz_identity *identity = &directory->identity;
     enum kz_status status = kz_identity_read(options->data, identity, error);
 
-    if (status == KZ_NOT_FOUND) {
-        status = check_whole(options, has_ledger, "identity", error);
-        if (status != KZ_OK) return status;
-        return make_identity(options, identity, error);
+    if (status == KZ_NOT_FOUND && !has_ledger) return make_identity(options, identity, error);
+    if (status == KZ_NOT_FOUND || (status == KZ_CORRUPT && has_ledger)) {
+        *identity = (struct kz_identity){0};
+        return refuse_lost(options, identity,
+                           status == KZ_CORRUPT ? "a damaged identity" : "no identity", error);
     }
     if (status != KZ_OK) return status;
     if (identity->id == 0) status = take_id(options, identity, error);
@@ -105,6 +136,10 @@ static enum kz_status open_identity(const struct kz_options *options, bool has_l
     if (status != KZ_OK) return status;
 
     directory->id_ignored = options->id != 0 && options->id != identity->id;
+    if (directory->id_ignored && !has_ledger && options->join) {
+        directory->id_ignored = false;
+        return renew_identity(options, identity, error);
+    }
     if (directory->id_ignored && !has_ledger) {
         return kz_error_set(error, KZ_MISMATCH,
                             "%s belongs to node %llu, which has no ledger yet, and --id says %llu: "
@@ -120,9 +155,12 @@ static enum kz_status open_vote(const struct kz_options *options, bool has_ledge
 {
     enum kz_status status = kz_vote_read(options->data, &directory->vote, error);
 
-    if (status != KZ_NOT_FOUND) return status;
+    bool damaged = status == KZ_CORRUPT && has_ledger;
+    if (status != KZ_NOT_FOUND && !damaged) return status;
     directory->vote = (struct kz_vote){0};
-    return check_whole(options, has_ledger, "vote", error);
+    if (!has_ledger) return KZ_OK;
+    return refuse_lost(options, &directory->identity,
+                       damaged ? "a damaged term and vote" : "no term and vote", error);
 }
 
 /* Writes both small files once, while there may be room: from then on they are rewritten in place,

@@ -316,6 +316,7 @@ static enum kz_status create_core(struct node *node)
         .heartbeat_ms = (uint32_t)options->heartbeat_ms,
         .refusals_per_minute = (uint32_t)options->refusals_per_minute,
         .accept_time = options->accept_time,
+        .join = options->join,
         .demo_clock = options->clock.demo,
         .demo_rate = options->clock.demo ? options->clock.rate : 1,
     };

@@ -19,7 +19,11 @@ bool kz_metrics_write_ready(const struct kz_node_figures *figures, FILE *out)
                 figures->id, core->applied_index, core->leader);
         return true;
     }
-    if (core->role == ROLE_STARTING) {
+    if (core->joining) {
+        fprintf(out,
+                "joining: node %" PRIu64 " waits to be added to the cluster (kezek member add)\n",
+                figures->id);
+    } else if (core->role == ROLE_STARTING) {
         fprintf(out, "starting: entry %" PRIu64 " of %" PRIu64 " is applied\n", core->applied_index,
                 core->replay_target);
     } else if (core->leader == 0) {
@@ -85,6 +89,9 @@ static void write_raft(const struct kz_core_figures *core, FILE *out)
           core->commit_index);
     gauge(out, "kezek_applied_index", "The last entry that the rules were applied to.",
           core->applied_index);
+    head(out, "kezek_members", "gauge", "Members of the cluster, as the node knows them.");
+    fprintf(out, "kezek_members{role=\"voter\"} %" PRIu64 "\n", core->voters);
+    fprintf(out, "kezek_members{role=\"standby\"} %" PRIu64 "\n", core->standbys);
     counter(out, "kezek_elections_total", "Elections that this node began.", core->elections);
     gauge(out, "kezek_clock_trusted",
           "Leader only: whether a majority of the nodes agrees with its clock.",

@@ -49,6 +49,8 @@ static const struct option table[] = {
      "32 hexadecimal digits, not all zero", "number of the cluster (first start)"},
     {"cluster", "1=ADDR:PORT,…", KIND_ROSTER, AT(cluster), 0, 0, NULL,
      "all nodes with their peer addresses, this one too (first start)"},
+    {"join", NULL, KIND_SWITCH, AT(join), 0, 0, NULL,
+     "wait to be added to a cluster that runs, instead of --cluster (first start)"},
     {"config", "FILE", KIND_TEXT, AT(config), 0, 0, NULL,
      "take options from FILE too: name = value; a flag wins"},
     {"check-config", NULL, KIND_SWITCH, AT(check_config), 0, 0, NULL,
@@ -281,6 +283,11 @@ static enum kz_status check_addresses(const struct kz_options *options, struct k
 
 static enum kz_status check_cluster(const struct kz_options *options, struct kz_error *error)
 {
+    if (options->join && options->cluster.count > 0) {
+        return kz_error_set(error, KZ_USAGE,
+                            "join: --cluster is for the nodes that found a cluster together, "
+                            "--join for one that is added to it: give one of them");
+    }
     if (options->cluster.count == 0) return KZ_OK;
     if (options->id == 0) return kz_error_set(error, KZ_USAGE, "id: --cluster needs it");
 
@@ -353,7 +360,8 @@ void kz_options_print_help(FILE *out)
 {
     fprintf(out, "kezekd " KZ_VERSION ": a node of a Kezek cluster\n\n"
                  "kezekd --id N --data DIR --client ADDR:PORT --peer ADDR:PORT --admin ADDR:PORT\n"
-                 "       --cluster-id HEX --cluster 1=ADDR:PORT,2=ADDR:PORT,…\n\n");
+                 "       --cluster-id HEX --cluster 1=ADDR:PORT,2=ADDR:PORT,…\n"
+                 "kezekd … --cluster-id HEX --join\n\n");
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         const char *value = table[i].value == NULL ? "" : table[i].value;
         int used = fprintf(out, "  --%s %s", table[i].name, value);

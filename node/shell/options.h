@@ -27,6 +27,7 @@ struct kz_options {
     uint64_t connections_per_address;
     uint64_t refusals_per_minute;
     const char *config;
+    bool join;
     bool check_config;
     bool help;
     bool version;

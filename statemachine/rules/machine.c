@@ -177,6 +177,13 @@ bool kz_machine_forbids(const struct kz_machine *machine, const struct kz_entry 
     return kz_permission_judge(machine, rule_of(entry->type), entry, &it) == KZ_RESULT_NOT_ALLOWED;
 }
 
+bool kz_machine_lets_operate(const struct kz_machine *machine, uint32_t actor)
+{
+    if (machine->actors.count == 0) return true;
+    uint32_t slot = kz_actor_find(machine, actor);
+    return slot != KZ_NO_SLOT && kz_actor_at(machine, slot)->role == KZ_OPERATOR;
+}
+
 uint64_t kz_machine_applied(const struct kz_machine *machine)
 {
     return machine->applied;

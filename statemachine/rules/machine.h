@@ -79,6 +79,10 @@ enum kz_status kz_machine_open(const struct kz_allocator *allocator, uint64_t se
  * now, so that a node refuses it without appending. */
 bool kz_machine_forbids(const struct kz_machine *machine, const struct kz_entry *entry);
 
+/* R30. Returns: whether ACTOR may change the cluster's members and its leader: an operator; anybody
+ * before the first actor. */
+bool kz_machine_lets_operate(const struct kz_machine *machine, uint32_t actor);
+
 /* R29. Looks for a remembered request that an entry of time NOW would repeat. ENTRY's type and
  * fields decide `repeated` or `conflict`. Returns: false when there is none. */
 bool kz_machine_repeats(const struct kz_machine *machine, const struct kz_entry *entry, int64_t now,

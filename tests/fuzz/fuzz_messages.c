@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every client message: byte 0 is the frame's type, the rest its body. What a decoder takes is
  * encoded again to the same bytes: decoding is strict. */
-#include "client/wire/messages.h"
+#include "client/wire/members.h"
 #include "statemachine/base/assert.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -102,6 +102,20 @@ static void entries(const struct kz_frame *frame)
     is_the_same(&writer, frame);
 }
 
+static void change(const struct kz_frame *frame)
+{
+    struct kz_change change;
+    struct kz_changed changed;
+    struct kz_writer writer = kz_writer_init(again, sizeof(again));
+    if (kz_change_decode(frame, &change) == KZ_OK) {
+        kz_change_encode(&writer, 0, &change);
+        is_the_same(&writer, frame);
+    } else if (kz_changed_decode(frame, &changed) == KZ_OK) {
+        kz_changed_encode(&writer, 0, &changed);
+        is_the_same(&writer, frame);
+    }
+}
+
 /* The items of the lists, one of each kind from the same bytes: what is read can be written. */
 static void items(struct kz_reader reader, struct kz_writer *writer)
 {
@@ -133,20 +147,24 @@ static void answer(const struct kz_frame *frame)
     struct kz_territory_content territory;
     struct kz_application_content application;
     struct kz_status_content status;
+    struct kz_members_content members;
     if (kz_answer_decode(frame, &header, &content) != KZ_OK) return;
 
     struct kz_writer writer = kz_writer_init(again, sizeof(again));
     kz_answer_begin(&out, &writer, &header);
-    struct kz_reader copies[3] = {content, content, content};
+    struct kz_reader copies[4] = {content, content, content, content};
     kz_territory_content_read(&copies[0], &territory);
     kz_application_content_read(&copies[1], &application);
     kz_status_content_read(&copies[2], &status);
+    kz_members_content_read(&copies[3], &members);
     if (kz_reader_done(&copies[0]))
         kz_territory_content_write(&writer, &territory);
     else if (kz_reader_done(&copies[1]))
         kz_application_content_write(&writer, &application);
     else if (kz_reader_done(&copies[2]))
         kz_status_content_write(&writer, &status);
+    else if (kz_reader_done(&copies[3]))
+        kz_members_content_write(&writer, &members);
     else {
         items(content, &writer);
         return;
@@ -167,6 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     results(&frame);
     query(&frame);
     entries(&frame);
+    change(&frame);
     answer(&frame);
     return 0;
 }

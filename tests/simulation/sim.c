@@ -293,9 +293,11 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .demo_rate = sim->options.demo_rate,
     };
     memcpy(options.cluster, node->disk.identity.cluster, KZ_ID_SIZE);
+    options.join = id > sim->options.founders;
     for (unsigned i = 1; i <= sim->options.nodes; i++) {
         address(addresses[i][0], 'p', i);
         address(addresses[i][1], 'c', i);
+        if (options.join || i > sim->options.founders) continue;
         options.first.members[options.first.count++] =
             (struct kz_member){.id = i, .role = KZ_VOTER, .peer = text(addresses[i][0])};
     }
@@ -310,7 +312,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
 
 void kz_sim_start_all(struct kz_sim *sim)
 {
-    for (unsigned id = 1; id <= sim->options.nodes; id++)
+    for (unsigned id = 1; id <= sim->options.founders; id++)
         if (sim->nodes[id].core == NULL) kz_sim_start(sim, id);
 }
 
@@ -335,6 +337,7 @@ void kz_sim_init(struct kz_sim *sim, const struct kz_sim_options *options)
     *sim = (struct kz_sim){.options = *options, .random = options->seed, .next_link = 2};
     if (sim->options.latency_ms == 0) sim->options.latency_ms = 2;
     if (sim->options.disk_ms == 0) sim->options.disk_ms = 2;
+    if (sim->options.founders == 0) sim->options.founders = options->nodes;
     for (unsigned id = 1; id <= options->nodes; id++)
         sim->nodes[id].id = id;
 }

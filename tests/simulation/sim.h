@@ -7,18 +7,20 @@
 #ifndef KZ_TEST_SIM_H
 #define KZ_TEST_SIM_H
 
+#include "client/wire/members.h"
 #include "client/wire/messages.h"
 #include "node/core/core.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KZ_SIM_NODES_MAX 5
+#define KZ_SIM_NODES_MAX 7
 #define KZ_SIM_WALL_MS   INT64_C(1796101200000) /* of all clocks at virtual time 0 */
 
 struct kz_sim_options {
     uint64_t seed;
     unsigned nodes;       /* ids 1 … nodes */
+    unsigned founders;    /* ids 1 … founders found the cluster, the others join; 0: all found */
     unsigned latency_ms;  /* of a message: 1 … this */
     unsigned disk_ms;     /* of a write or a load: 1 … this */
     uint32_t demo_rate;   /* 0: no demonstration clock */
@@ -67,7 +69,7 @@ struct kz_sim_node {
     bool halted;
     bool stopped;
     struct kz_error halt;
-    char last_error[256]; /* the last notice of that level */
+    char last_error[512]; /* the last notice of that level */
 };
 
 struct kz_sim {
@@ -88,9 +90,9 @@ void kz_sim_finish(struct kz_sim *sim);
 
 uint64_t kz_sim_random(struct kz_sim *sim, uint64_t below);
 
-/* Nodes. All are down at first. */
+/* Nodes. All are down at first. The peer address of node I is "pI:1", the client address "cI:1". */
 void kz_sim_start(struct kz_sim *sim, uint64_t id);
-void kz_sim_start_all(struct kz_sim *sim);
+void kz_sim_start_all(struct kz_sim *sim);          /* the founders */
 void kz_sim_crash(struct kz_sim *sim, uint64_t id); /* writes under way are lost */
 void kz_sim_wipe(struct kz_sim *sim, uint64_t id);  /* the disk of a node that is down */
 void kz_sim_stop(struct kz_sim *sim, uint64_t id);  /* SIGTERM */
@@ -128,6 +130,7 @@ void kz_sim_send(struct kz_sim_client *client, const struct kz_writer *frames);
 /* Submits one command. Returns: its tag. */
 uint64_t kz_sim_submit(struct kz_sim_client *client, const struct kz_entry *entry);
 uint64_t kz_sim_query(struct kz_sim_client *client, const struct kz_query *query);
+uint64_t kz_sim_change(struct kz_sim_client *client, const struct kz_change *change);
 /* Takes the next frame of TYPE, dropping others. Returns: false when there is none (yet). */
 bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *out_frame);
 /* Runs until the answer to a SUBMIT of one command is there. Returns: false after LIMIT_MS. */
@@ -139,6 +142,9 @@ struct kz_answer kz_sim_ask(struct kz_sim_client *client, const struct kz_entry 
 /* Runs until the answer to a query is there; its body stays in the inbox. */
 bool kz_sim_await_answer(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
                          struct kz_answer_header *out_header, struct kz_reader *out_content);
+/* Runs until the answer to a change is there; its sentence stays in the inbox. */
+bool kz_sim_await_changed(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
+                          struct kz_changed *out_changed);
 /* Runs until the connection is closed. Returns: false after LIMIT_MS. */
 bool kz_sim_await_close(struct kz_sim_client *client, uint64_t limit_ms);
 

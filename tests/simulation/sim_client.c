@@ -63,6 +63,31 @@ uint64_t kz_sim_query(struct kz_sim_client *client, const struct kz_query *query
     return tag;
 }
 
+uint64_t kz_sim_change(struct kz_sim_client *client, const struct kz_change *change)
+{
+    uint8_t bytes[KZ_CHANGE_FRAME_SIZE_MAX];
+    struct kz_writer writer = kz_writer_init(bytes, sizeof(bytes));
+    uint64_t tag = client->next_tag++;
+    kz_change_encode(&writer, tag, change);
+    kz_sim_send(client, &writer);
+    return tag;
+}
+
+bool kz_sim_await_changed(struct kz_sim_client *client, uint64_t tag, uint64_t limit_ms,
+                          struct kz_changed *out_changed)
+{
+    for (uint64_t i = 0; i < limit_ms; i++) {
+        struct kz_frame frame;
+        while (kz_sim_take(client, KZ_MESSAGE_CHANGED, &frame)) {
+            enum kz_status status = kz_changed_decode(&frame, out_changed);
+            KZ_ASSERT(status == KZ_OK);
+            if (frame.tag == tag) return true;
+        }
+        kz_sim_run(client->sim, 1);
+    }
+    return false;
+}
+
 bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *out_frame)
 {
     while (client->inbox_taken < client->inbox_size) {

@@ -303,6 +303,7 @@ static const struct kz_query queries[] = {
     {.what = KZ_QUERY_REQUEST, .request = {1, 2, 3, 4}},
     {.what = KZ_QUERY_TERRITORY, .territory = 9},
     {.what = KZ_QUERY_PLACES, .territory = 10},
+    {.what = KZ_QUERY_MEMBERS},
 };
 
 static void every_query_comes_back(void **state)

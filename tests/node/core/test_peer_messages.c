@@ -29,6 +29,7 @@ static const struct kz_peer_hello example = {
     .list = {5},
     .first = {6},
     .known = {7},
+    .members_index = 8,
     .empty = true,
     .peer = {"127.0.0.1:7203", 14},
     .client = {"127.0.0.1:7103", 14},
@@ -49,6 +50,7 @@ static void hello_comes_back_and_nothing_else_is_one(void **state)
     assert_memory_equal(again.list, example.list, KZ_ID_SIZE);
     assert_memory_equal(again.first, example.first, KZ_ID_SIZE);
     assert_memory_equal(again.known, example.known, KZ_ID_SIZE);
+    assert_int_equal(again.members_index, 8);
     assert_true(again.empty);
     assert_memory_equal(again.peer.bytes, "127.0.0.1:7203", 14);
     assert_memory_equal(again.client.bytes, "127.0.0.1:7103", 14);
@@ -73,10 +75,11 @@ static void the_hello_has_the_documented_offsets(void **state)
     assert_int_equal(body[48], 5);
     assert_int_equal(body[64], 6);
     assert_int_equal(body[80], 7);
-    assert_int_equal(body[96], 1);
-    assert_int_equal(body[97], 14);
-    assert_int_equal(body[112], 14);
-    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 127);
+    assert_int_equal(body[96], 8);
+    assert_int_equal(body[104], 1);
+    assert_int_equal(body[105], 14);
+    assert_int_equal(body[120], 14);
+    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 135);
 }
 
 static void a_hello_without_an_id_is_malformed(void **state)

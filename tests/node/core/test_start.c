@@ -61,7 +61,7 @@ static uint64_t follower_of(uint64_t leader)
 static void a_single_node_founds_a_cluster(void **state)
 {
     (void)state;
-    sim.options.nodes = 1;
+    sim.options.founders = 1;
     found();
 }
 
@@ -136,10 +136,10 @@ static void nodes_with_different_lists_do_not_found(void **state)
     (void)state;
     kz_sim_start(&sim, 1);
     kz_sim_start(&sim, 2);
-    sim.options.nodes = 2;
+    sim.options.founders = 2;
     kz_sim_crash(&sim, 2);
     kz_sim_start(&sim, 2);
-    sim.options.nodes = 3;
+    sim.options.founders = 3;
     kz_sim_start(&sim, 3);
     kz_sim_run(&sim, 2000);
     for (uint64_t id = 1; id <= 3; id++)
@@ -247,7 +247,7 @@ static void an_emptied_disk_under_an_old_id_is_refused(void **state)
     kz_sim_run(&sim, 1000);
     assert_true(sim.nodes[lost].halted);
     assert_int_equal(sim.nodes[lost].halt.status, KZ_MISMATCH);
-    assert_non_null(strstr(sim.nodes[lost].halt.text, "kezek-audit export, import, found"));
+    assert_non_null(strstr(sim.nodes[lost].halt.text, "--replaces"));
     assert_int_equal(sim.nodes[lost].disk.vote.term, 0);
 }
 

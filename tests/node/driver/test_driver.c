@@ -42,7 +42,7 @@ static uint64_t other_than(uint64_t a, uint64_t b)
 static uint64_t hand_over(uint64_t leader)
 {
     struct kz_error error;
-    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, &error), KZ_OK);
+    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, 0, &error), KZ_OK);
     kz_cluster_pass(&cluster, SECOND / 5);
     return kz_cluster_elect(&cluster, 5 * SECOND);
 }
@@ -137,9 +137,9 @@ static void a_handover_takes_one_term_and_submits_wait_for_it(void **state)
     uint64_t leader = start(&three);
     uint64_t term = kz_driver_term(driver_of(leader));
     struct kz_error error;
-    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, &error), KZ_OK);
+    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, 0, &error), KZ_OK);
     assert_int_equal(kz_cluster_submit(&cluster, leader, 1), KZ_UNAVAILABLE);
-    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, &error), KZ_UNAVAILABLE);
+    assert_int_equal(kz_driver_transfer(driver_of(leader), cluster.now, 0, &error), KZ_UNAVAILABLE);
     kz_cluster_pass(&cluster, SECOND / 10);
     uint64_t successor = kz_cluster_leader(&cluster);
     assert_int_not_equal(successor, leader);

@@ -81,7 +81,7 @@ static void transfer(struct run *run)
     if (leader == 0) return;
     struct kz_error error;
     struct kz_node *node = kz_cluster_node(&run->cluster, leader);
-    run->transfers += kz_driver_transfer(node->driver, run->cluster.now, &error) == KZ_OK;
+    run->transfers += kz_driver_transfer(node->driver, run->cluster.now, 0, &error) == KZ_OK;
     kz_cluster_pass(&run->cluster, 0);
 }
 

@@ -305,10 +305,15 @@ class Disk(OneNode):
         connection.send(WRITE)
         connection.receive()
         self.node.stop()
-        (self.node.directory / "vote").unlink(missing_ok=True)
-        self.node.start()
-        self.assertEqual(self.node.wait_exit(), 1)
-        self.assertIn("holds a ledger but no vote", self.node.log())
+        vote = self.node.directory / "vote"
+        address = f"127.0.0.1:{self.node.client}"
+        for break_it, said in [(lambda: vote.write_bytes(bytes(40)), "a ledger but a damaged term and vote"),
+                               (lambda: vote.unlink(), "a ledger but no term and vote")]:
+            break_it()
+            self.node.start()
+            self.assertEqual(self.node.wait_exit(), 1)
+            self.assertIn(said, self.node.log())
+            self.assertRegex(self.node.log(), f"kezek member add [0-9]+=.* --client {address} --replaces {self.node.number}")
 
     def test_loads_of_what_is_not_there_fail_alone(self):
         connection = self.connect()
