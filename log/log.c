@@ -54,6 +54,16 @@ uint64_t kz_log_used_bytes(const struct kz_log *log)
     return kz_store_used_bytes(log->store);
 }
 
+void kz_log_keep_room(struct kz_log *log, uint64_t size)
+{
+    kz_store_keep_room(log->store, size);
+}
+
+bool kz_log_has_room(const struct kz_log *log)
+{
+    return kz_store_has_room(log->store);
+}
+
 uint64_t kz_log_sync_count(const struct kz_log *log)
 {
     return log->sync_count;

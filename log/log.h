@@ -88,6 +88,15 @@ enum kz_status kz_log_read_results(struct kz_log *log, uint64_t first, uint32_t 
 enum kz_status kz_log_read_leaves(struct kz_log *log, uint64_t first, uint32_t count,
                                   uint8_t (*out)[KZ_HASH_SIZE], struct kz_error *error);
 
+/* Keeps SIZE bytes of the disk behind what each append needs (an eighth of the map at most), for
+ * what must go on when the disk is full: entries in flight, barriers, results. An append for which
+ * they can not be had takes what it needs out of them. Before the first append; without it none are
+ * kept. */
+void kz_log_keep_room(struct kz_log *log, uint64_t size);
+
+/* Returns: whether the room was whole at the last append: nothing new should be taken else. */
+bool kz_log_has_room(const struct kz_log *log);
+
 /* Bytes of the ledger's file in use, and fdatasync calls made by this process. */
 uint64_t kz_log_used_bytes(const struct kz_log *log);
 uint64_t kz_log_sync_count(const struct kz_log *log);

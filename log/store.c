@@ -24,6 +24,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a ledger is little-end
 #define FILE_STEP_MIN    (UINT64_C(256) << 10)
 #define FILE_STEP_MAX    (UINT64_C(64) << 20)
 #define FILE_MODE        0600
+#define LOCK_FILE_SIZE   8192 /* a hundred readers and more */
+#define ROOM_SHARE       8    /* of the map, the room takes this part at most */
 
 struct kz_store {
     MDB_env *environment;
@@ -31,6 +33,8 @@ struct kz_store {
     int file; /* LMDB's own descriptor of the data file */
     uint64_t page_size;
     uint64_t map_size;
+    uint64_t room; /* bytes of file to be kept behind what the next write needs */
+    bool has_room;
     char path[];
 };
 
@@ -110,24 +114,46 @@ static int extend_file(int file, uint64_t old_size, uint64_t size)
     return ftruncate(file, (off_t)size) == 0 ? 0 : errno;
 }
 
+/* Makes the data file at least SIZE bytes long, and at best STEP more. Returns: 0 or an errno. */
+static int grow_file(const struct kz_store *store, uint64_t have, uint64_t size, uint64_t step)
+{
+    if (size <= have) return 0;
+    int code = extend_file(store->file, have, smaller(size + step, store->map_size));
+    if (status_of(code) == KZ_NO_SPACE) code = extend_file(store->file, have, size);
+    return code;
+}
+
 /* Makes sure of twice SIZE bytes of file behind the last page in use (LMDB copies the pages that it
- * changes), in steps that grow with the file; near a disk's end just of what is needed. */
-static enum kz_status reserve(const struct kz_store *store, uint64_t size, struct kz_error *error)
+ * changes) and of the room behind them, in steps that grow with the file. Where there is no space
+ * for the room any more, what a write needs is taken out of it. */
+static enum kz_status reserve(struct kz_store *store, uint64_t size, struct kz_error *error)
 {
     struct stat file;
     if (fstat(store->file, &file) != 0) return fail(store, errno, error);
 
     uint64_t have = (uint64_t)file.st_size;
     uint64_t used = kz_store_used_bytes(store);
-    uint64_t need = smaller(used + 2 * size + 64 * store->page_size, store->map_size);
-    if (need <= have) return KZ_OK;
-
+    uint64_t need = used + 2 * size + 64 * store->page_size;
     uint64_t step = smaller(used / 8 > FILE_STEP_MIN ? used / 8 : FILE_STEP_MIN, FILE_STEP_MAX);
-    uint64_t wish = smaller(need + step, store->map_size);
-    int code = extend_file(store->file, have, wish);
-    if (status_of(code) == KZ_NO_SPACE) code = extend_file(store->file, have, need);
-    if (code != 0) return fail(store, code, error);
-    return KZ_OK;
+    store->has_room = need + store->room <= store->map_size;
+    if (store->has_room) {
+        int code = grow_file(store, have, need + store->room, step);
+        if (code == 0) return KZ_OK;
+        if (status_of(code) != KZ_NO_SPACE) return fail(store, code, error);
+        store->has_room = false;
+    }
+    int code = grow_file(store, have, smaller(need, store->map_size), 0);
+    return code == 0 ? KZ_OK : fail(store, code, error);
+}
+
+void kz_store_keep_room(struct kz_store *store, uint64_t size)
+{
+    store->room = smaller(size, store->map_size / ROOM_SHARE);
+}
+
+bool kz_store_has_room(const struct kz_store *store)
+{
+    return store->has_room;
 }
 
 enum kz_status kz_transaction_begin_write(struct kz_store *store, uint64_t size,
@@ -287,11 +313,27 @@ void kz_store_close(struct kz_store *store)
     free(store);
 }
 
+/* Puts blocks behind the lock file, which LMDB maps and writes to: on a full disk a page without
+ * one would kill the process. Returns: 0 or an errno; 0 where LMDB will find what is wrong itself.
+ */
+static int settle_lock_file(const char *path)
+{
+    char name[4096];
+    (void)snprintf(name, sizeof name, "%s/lock.mdb", path);
+    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (file < 0) return 0;
+    int code = fallocate(file, 0, 0, LOCK_FILE_SIZE) == 0 ? 0 : errno;
+    (void)close(file);
+    return code == ENOSPC || code == EDQUOT ? code : 0;
+}
+
 /* Opens STORE's environment with a map of MAP_SIZE bytes. Returns: an LMDB code; the environment is
  * then closed. */
 static int open_with_map(struct kz_store *store, unsigned flags, uint64_t map_size)
 {
-    int code = mdb_env_create(&store->environment);
+    int code = settle_lock_file(store->path);
+    if (code != 0) return code;
+    code = mdb_env_create(&store->environment);
     if (code == 0) code = mdb_env_set_maxdbs(store->environment, KZ_TABLE_END);
     if (code == 0) code = mdb_env_set_mapsize(store->environment, map_size);
     if (code == 0)
@@ -326,6 +368,7 @@ static enum kz_status open_environment(const char *path, unsigned flags, uint64_
     MDB_stat stat;
     (void)mdb_env_stat(store->environment, &stat);
     store->page_size = stat.ms_psize;
+    store->has_room = true;
     *out_store = store;
     return KZ_OK;
 }

@@ -47,6 +47,10 @@ void kz_store_close(struct kz_store *store); /* NULL is fine */
 /* Returns: bytes up to the end of the last page in use. */
 uint64_t kz_store_used_bytes(const struct kz_store *store);
 
+/* Room that is kept, as kz_log_keep_room() says; whether it was whole at the last write. */
+void kz_store_keep_room(struct kz_store *store, uint64_t size);
+bool kz_store_has_room(const struct kz_store *store);
+
 /* A transaction in the caller's memory, for one thread. Functions that fail fill ERROR, but for
  * KZ_NOT_FOUND, whose meaning the caller knows. */
 struct kz_transaction {

@@ -12,6 +12,7 @@
 #define PENDING_MAX_DEFAULT      65536
 #define PENDING_PER_LINK_DEFAULT 8192
 #define REFUSALS_DEFAULT         100
+#define ENTRIES_MAX_DEFAULT      ((UINT64_C(1) << 32) - (UINT64_C(1) << 20))
 #define STOP_MS                  5000
 
 /* ---- Notices and the end ---- */
@@ -84,6 +85,7 @@ static void take_options(struct kz_core *core, const struct kz_core_options *opt
     core->used_bytes = options->ledger.used_bytes;
     if (options->pending_max == 0) core->options.pending_max = PENDING_MAX_DEFAULT;
     if (options->pending_per_link == 0) core->options.pending_per_link = PENDING_PER_LINK_DEFAULT;
+    if (options->entries_max == 0) core->options.entries_max = ENTRIES_MAX_DEFAULT;
     if (options->refusals_per_minute == 0) core->options.refusals_per_minute = REFUSALS_DEFAULT;
 }
 
@@ -279,6 +281,7 @@ static void run_parts(struct kz_core *core)
         kz_core_follow_leadership(core);
         kz_applying_run(core);
         kz_stamping_check(core);
+        kz_storing_check(core);
     }
     if (!core->halted) kz_proposals_run(core);
     if (!core->halted) kz_changes_run(core);

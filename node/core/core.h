@@ -36,7 +36,8 @@ enum kz_event_type {
     KZ_EVENT_DRAINED,   /* what was queued for LINK, a kz_outgoing with `tell_drained` among it, is
                            below the low-water mark */
     KZ_EVENT_CLOSED,    /* LINK is gone */
-    KZ_EVENT_STORED,    /* all writes up to TICKET are durable */
+    KZ_EVENT_STORED,    /* all writes up to TICKET are durable; with STATUS KZ_NO_SPACE out of the
+                           room that is kept for a full disk: nothing new should be taken */
     KZ_EVENT_STORE_FAILED, /* the write TICKET failed with STATUS (KZ_NO_SPACE: it is tried again;
                               else halt) */
     KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS
@@ -143,9 +144,10 @@ struct kz_core_options {
     uint32_t refusals_per_minute; /* 100: budget of refused entries for each actor */
     uint32_t pending_max;         /* commands in flight in all, 65,536; 0 for that */
     uint32_t pending_per_link;    /* from one connection, 8,192; 0 for that */
-    int64_t accept_time;          /* --accept-time, 0: none */
-    bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
-                        wall-against-monotonic guard is scaled by RATE */
+    uint64_t entries_max; /* that the ledger takes: raft counts to 2^32; 0 for 2^32 − 2^20 */
+    int64_t accept_time;  /* --accept-time, 0: none */
+    bool demo_clock;      /* the stamping clock is a demonstration's: it runs at a rate, so the
+                             wall-against-monotonic guard is scaled by RATE */
     uint32_t demo_rate;
 };
 
@@ -172,6 +174,8 @@ struct kz_core_figures {
     bool ready;             /* serves linearizable reads and knows a leader */
     bool clock_trusted;     /* leader only: a majority agrees on the time */
     bool joining;           /* empty, and not added to the cluster yet */
+    bool disk_full;         /* commands are refused until there is room */
+    bool ledger_large;      /* half of the entries that a ledger can hold are used */
     uint64_t replay_target; /* while starting: the index to reach */
     struct kz_machine_figures machine;
 };

@@ -49,6 +49,8 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     out_figures->ledger_time = kz_machine_time(core->machine);
     out_figures->ready = is_ready(core);
     out_figures->clock_trusted = core->clock_trusted;
+    out_figures->disk_full = core->storing.disk_full;
+    out_figures->ledger_large = out_figures->last_index > core->options.entries_max / 2;
     out_figures->replay_target = core->replay.applied;
     kz_machine_figures(core->machine, &out_figures->machine);
 }

@@ -35,12 +35,12 @@ static struct kz_gate closed(enum kz_reason reason)
 
 static void notice_ledger_size(struct kz_core *core, uint64_t last_index)
 {
-    if (core->ledger_noticed || last_index < UINT64_C(1) << 31) return;
+    if (core->ledger_noticed || last_index <= core->options.entries_max / 2) return;
     core->ledger_noticed = true;
     kz_core_notice(
         core, KZ_NOTICE_WARNING,
-        "ledger_large last_index=%llu hint=\"at 2^32 entries nothing is taken any more\"",
-        (unsigned long long)last_index);
+        "ledger_large last_index=%llu max=%llu hint=\"at the largest nothing is taken any more\"",
+        (unsigned long long)last_index, (unsigned long long)core->options.entries_max);
 }
 
 struct kz_gate kz_gate_of(struct kz_core *core)
@@ -55,7 +55,7 @@ struct kz_gate kz_gate_of(struct kz_core *core)
 
     uint64_t last_index = kz_driver_last_index(core->driver);
     notice_ledger_size(core, last_index);
-    if (last_index >= KZ_LEDGER_INDEX_MAX) return closed(KZ_REASON_LEDGER_FULL);
+    if (last_index >= core->options.entries_max) return closed(KZ_REASON_LEDGER_FULL);
 
     struct kz_gate gate = {KZ_ANSWER_APPLIED, KZ_REASON_NONE, 0};
     return kz_stamp(core, &gate.time) ? gate : closed(KZ_REASON_CLOCK);

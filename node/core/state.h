@@ -23,13 +23,12 @@
 #include "node/core/links.h"
 #include "node/core/peer_messages.h"
 
-#define KZ_DAY_MS           INT64_C(86400000)
-#define KZ_RETRY_MS         50 /* told to whoever has to come back */
-#define KZ_LOADS_MAX        64
-#define KZ_AHEAD            16 /* entries that are decoded before the first is applied */
-#define KZ_PEERS_MAX        (2 * KZ_MEMBERS_MAX)
-#define KZ_NOTICES_MAX      32
-#define KZ_LEDGER_INDEX_MAX (UINT64_C(0xffffffff) - (1u << 20))
+#define KZ_DAY_MS      INT64_C(86400000)
+#define KZ_RETRY_MS    50 /* told to whoever has to come back */
+#define KZ_LOADS_MAX   64
+#define KZ_AHEAD       16 /* entries that are decoded before the first is applied */
+#define KZ_PEERS_MAX   (2 * KZ_MEMBERS_MAX)
+#define KZ_NOTICES_MAX 32
 
 enum kz_phase {
     KZ_REPLAYING, /* reading the ledger */
@@ -93,6 +92,8 @@ struct kz_storing {
     struct kz_load_order load_orders[KZ_LOADS_MAX];
     uint32_t load_order_count;
     bool disk_full;
+    bool gave_way;      /* leadership was handed over because of it */
+    uint64_t looked_ms; /* when a write last looked for room */
 };
 
 /* The result bytes of the last applied entries: those not yet written, and for watchers. */
@@ -520,6 +521,8 @@ bool kz_storing_load(struct kz_core *core, const struct kz_load_underway *load, 
 void kz_storing_on_stored(struct kz_core *core, const struct kz_event *event);
 void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event);
 void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event);
+/* On a full disk: hands leadership over, once, to a node that may have room; looks for room. */
+void kz_storing_check(struct kz_core *core);
 /* Keeps entry INDEX's RESULT. */
 void kz_storing_result(struct kz_core *core, uint64_t index, enum kz_result result);
 /* Returns: whether the result of entry INDEX is in memory, in OUT_RESULT. */

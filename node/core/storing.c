@@ -12,7 +12,8 @@
 #define RESULTS_RING       (UINT32_C(1) << 20)
 #define RESULTS_WAIT_MS    200
 #define RESULTS_WAIT_COUNT 65536
-#define LOADS_RESERVED     16 /* places that watchers leave to raft */
+#define LOADS_RESERVED     16   /* places that watchers leave to raft */
+#define LOOK_MS            1000 /* between two looks for room on a full disk */
 
 void kz_storing_init(struct kz_core *core, uint64_t applied)
 {
@@ -64,6 +65,22 @@ void kz_storing_write(struct kz_core *core, uint64_t drop_from, struct kz_batch 
     order_write(core, drop_from, kz_batch_retain(batch));
 }
 
+static void set_disk_full(struct kz_core *core, bool full)
+{
+    struct kz_storing *storing = &core->storing;
+    if (full == storing->disk_full) return;
+
+    storing->disk_full = full;
+    storing->gave_way = false;
+    storing->looked_ms = core->now_ms;
+    if (full) {
+        kz_core_notice(core, KZ_NOTICE_ERROR,
+                       "disk_full hint=\"reads go on, writes are refused until there is room\"");
+    } else {
+        kz_core_notice(core, KZ_NOTICE_INFO, "disk_has_room");
+    }
+}
+
 void kz_storing_on_stored(struct kz_core *core, const struct kz_event *event)
 {
     struct kz_storing *storing = &core->storing;
@@ -80,8 +97,7 @@ void kz_storing_on_stored(struct kz_core *core, const struct kz_event *event)
     memmove(storing->writes, storing->writes + done,
             storing->write_count * sizeof(storing->writes[0]));
     if (event->used_bytes > 0) core->used_bytes = event->used_bytes;
-    if (storing->disk_full) kz_core_notice(core, KZ_NOTICE_INFO, "disk_has_room");
-    storing->disk_full = false;
+    set_disk_full(core, event->status == KZ_NO_SPACE);
     if (last == NULL) return;
 
     struct kz_error error;
@@ -102,11 +118,26 @@ void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event)
                      kz_status_text(event->status));
         return;
     }
-    if (!core->storing.disk_full) {
-        kz_core_notice(core, KZ_NOTICE_ERROR,
-                       "disk_full hint=\"reads go on, writes are refused until there is room\"");
-    }
-    core->storing.disk_full = true;
+    set_disk_full(core, true);
+}
+
+static void give_way(struct kz_core *core)
+{
+    core->storing.gave_way = true;
+    struct kz_error error;
+    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, 0, &error);
+    if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
+}
+
+void kz_storing_check(struct kz_core *core)
+{
+    struct kz_storing *storing = &core->storing;
+    if (!storing->disk_full) return;
+
+    if (!storing->gave_way && core->role == KZ_LEADER) give_way(core);
+    if (storing->write_count > 0 || core->now_ms - storing->looked_ms < LOOK_MS) return;
+    storing->looked_ms = core->now_ms;
+    order_write(core, 0, NULL);
 }
 
 /* ---- Results ---- */
@@ -156,7 +187,12 @@ void kz_storing_flush(struct kz_core *core, bool now)
 
 uint64_t kz_storing_wake(const struct kz_core *core)
 {
-    return waiting(core) > 0 ? core->results.waiting_since_ms + RESULTS_WAIT_MS : UINT64_MAX;
+    const struct kz_storing *storing = &core->storing;
+    uint64_t wake = UINT64_MAX;
+    if (waiting(core) > 0) wake = core->results.waiting_since_ms + RESULTS_WAIT_MS;
+    if (!storing->disk_full || storing->write_count > 0 || core->phase != KZ_RUNNING) return wake;
+    uint64_t look_ms = storing->looked_ms + LOOK_MS;
+    return look_ms < wake ? look_ms : wake;
 }
 
 /* ---- Loads ---- */

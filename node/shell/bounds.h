@@ -43,6 +43,10 @@
 #define KZ_REST_IDLE_SIZE     (4u * 1024)        /* an idle connection keeps no larger buffer */
 #define KZ_WRITE_GROUP_SIZE   (8u * 1024 * 1024) /* entries that one transaction takes at most */
 
+/* The ledger keeps so much of the disk for what must go on when it is full: 65,536 commands in
+ * flight (about 190 bytes each), the barriers of elections, results. */
+#define KZ_DISK_ROOM (16u * 1024 * 1024)
+
 /* The admin port. */
 #define KZ_ADMIN_CONNECTIONS_MAX 64
 #define KZ_ADMIN_HEADER_SIZE_MAX (8u * 1024)

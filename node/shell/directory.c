@@ -2,6 +2,7 @@
 #include "node/shell/directory.h"
 
 #include "node/core/lost.h"
+#include "node/shell/bounds.h"
 #include "statemachine/base/assert.h"
 
 #include <string.h>
@@ -186,8 +187,12 @@ static enum kz_status open_parts(const struct kz_options *options, struct kz_dir
     status = open_identity(options, has_ledger, directory, error);
     if (status == KZ_OK) status = open_vote(options, has_ledger, directory, error);
     if (status == KZ_OK) status = settle(options, directory, error);
-    if (status != KZ_OK || !is_new) return status;
-    return kz_log_open(options->data, KZ_LOG_CREATE, options->map_size, &directory->log, error);
+    if (status == KZ_OK && is_new) {
+        status =
+            kz_log_open(options->data, KZ_LOG_CREATE, options->map_size, &directory->log, error);
+    }
+    if (status == KZ_OK) kz_log_keep_room(directory->log, KZ_DISK_ROOM);
+    return status;
 }
 
 enum kz_status kz_directory_open(const struct kz_options *options,

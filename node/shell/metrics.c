@@ -96,6 +96,11 @@ static void write_raft(const struct kz_core_figures *core, FILE *out)
     gauge(out, "kezek_clock_trusted",
           "Leader only: whether a majority of the nodes agrees with its clock.",
           core->clock_trusted);
+    gauge(out, "kezek_disk_full", "Whether commands are refused until there is room on the disk.",
+          core->disk_full);
+    gauge(out, "kezek_ledger_large",
+          "Whether the ledger has 2^31 entries or more; near 2^32 it takes no more.",
+          core->ledger_large);
     head(out, "kezek_ledger_time_seconds", "gauge", "Time of the last applied entry.");
     fprintf(out, "kezek_ledger_time_seconds %.3f\n", (double)core->ledger_time / 1000);
 }

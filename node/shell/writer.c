@@ -22,6 +22,7 @@ struct write {
     uint64_t append_ns;
     uint64_t syncs;
     uint64_t used_bytes;
+    bool has_room;
 };
 
 /* The writes of one transaction, put together. */
@@ -155,6 +156,7 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
         last->append_ns = kz_clocks_monotonic_ns() - begin_ns;
         last->syncs = kz_log_sync_count(writer->log);
         last->used_bytes = kz_log_used_bytes(writer->log);
+        last->has_room = kz_log_has_room(writer->log);
         hand_over(worker, &group);
     }
     free(group.results);
@@ -188,6 +190,7 @@ static void tell(struct kz_ledger_writer *writer, struct kz_jobs done)
     while ((write = (struct write *)kz_jobs_take(&done)) != NULL) {
         struct kz_event event = {.type = KZ_EVENT_STORED,
                                  .ticket = write->order.ticket,
+                                 .status = write->has_room ? KZ_OK : KZ_NO_SPACE,
                                  .used_bytes = write->used_bytes};
         if (write->status != KZ_OK) {
             event.type = KZ_EVENT_STORE_FAILED;

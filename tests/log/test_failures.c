@@ -262,6 +262,56 @@ static void a_killed_process_leaves_whole_transactions(void **state)
     assert_true(last > 0);
 }
 
+/* The room that is kept lets appends go on where the file can not grow any more, and says so. */
+static void the_room_for_a_full_disk_is_used_and_made_whole_again(void **state)
+{
+    (void)state;
+    struct kz_log *log = open_log(directory);
+    struct kz_error error = {.text = ""};
+    struct rlimit old_limit;
+    kz_log_keep_room(log, 2 << 20);
+    append(log, 100, 1);
+    assert_true(kz_log_has_room(log));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old_limit), 0);
+    struct rlimit limit = {4 << 20, old_limit.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+
+    uint32_t taken = 0;
+    while (kz_log_has_room(log))
+        append(log, 100, 1);
+    while (try_append(log, 0, 100, 1, &error) == KZ_OK) {
+        assert_false(kz_log_has_room(log));
+        taken += 100;
+    }
+    assert_int_equal(error.status, KZ_NO_SPACE);
+    assert_in_range(taken, 6000, 14000); /* of 2 MiB, at about 190 bytes an entry */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old_limit), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+
+    assert_int_equal(kz_log_append(log, &(struct kz_log_write){0}, &error), KZ_OK);
+    assert_true(kz_log_has_room(log));
+    assert_entries(log, kz_log_last_index(log));
+    kz_log_close(log);
+}
+
+/* What the map leaves is judged like what the disk leaves. */
+static void the_room_is_kept_below_the_end_of_the_map_too(void **state)
+{
+    (void)state;
+    struct kz_log *log = NULL;
+    struct kz_error error = {.text = ""};
+    assert_int_equal(kz_log_open(directory, KZ_LOG_CREATE, 8 << 20, &log, &error), KZ_OK);
+    kz_log_keep_room(log, 16 << 20);
+    while (kz_log_has_room(log))
+        append(log, 100, 1);
+    uint64_t used = kz_log_used_bytes(log);
+    assert_in_range(used, 6 << 20, 7 << 20); /* an eighth is kept */
+    append(log, 1000, 1);
+    assert_false(kz_log_has_room(log));
+    kz_log_close(log);
+}
+
 static void put_file(const char *name, const char *text)
 {
     char path[PATH_SIZE + 64];
@@ -412,6 +462,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_changes_nothing_and_the_log_goes_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_full_map_changes_nothing_and_the_log_goes_on, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_room_for_a_full_disk_is_used_and_made_whole_again,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_room_is_kept_below_the_end_of_the_map_too, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_disk_without_room_for_the_file_is_no_space, set_up,
                                         tear_down),

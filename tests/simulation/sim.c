@@ -94,7 +94,11 @@ static void free_order(struct kz_sim_order *order)
 static void complete_write(struct kz_sim_node *node, const struct kz_write_order *write)
 {
     kz_sim_disk_write(&node->disk, write);
-    kz_sim_event(node, &(struct kz_event){.type = KZ_EVENT_STORED, .ticket = write->ticket}, NULL);
+    kz_sim_event(node,
+                 &(struct kz_event){.type = KZ_EVENT_STORED,
+                                    .ticket = write->ticket,
+                                    .status = node->disk.low ? KZ_NO_SPACE : KZ_OK},
+                 NULL);
 }
 
 static void complete_load(struct kz_sim_node *node, const struct kz_load_order *load)
@@ -288,6 +292,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .heartbeat_ms = HEARTBEAT_MS,
         .refusals_per_minute = sim->options.refusals,
         .pending_max = sim->options.pending_max,
+        .entries_max = sim->options.entries_max,
         .accept_time = sim->options.accept_time,
         .demo_clock = sim->options.demo_rate > 0,
         .demo_rate = sim->options.demo_rate,

@@ -26,6 +26,7 @@ struct kz_sim_options {
     uint32_t demo_rate;   /* 0: no demonstration clock */
     uint32_t pending_max; /* 0: the core's default */
     uint32_t refusals;    /* 0: the core's default */
+    uint64_t entries_max; /* 0: the core's default */
     int64_t accept_time;
 };
 
@@ -45,6 +46,7 @@ struct kz_sim_disk {
     uint8_t *results;
     uint64_t applied;
     bool full; /* writes fail with KZ_NO_SPACE until it is not */
+    bool low;  /* writes are stored out of the room that is kept for a full disk */
 };
 
 struct kz_sim_order; /* a write or a load under way */

@@ -279,28 +279,109 @@ static void a_leader_that_is_cut_off_says_unknown(void **state)
 
 /* ---- Disk full ---- */
 
-static void a_full_disk_refuses_writes_and_goes_on_when_there_is_room(void **state)
+static void reads_are_answered(void)
 {
-    (void)state;
-    struct kz_answer answer;
-    struct kz_entry entry = kz_sim_application(10, 1);
-    sim.nodes[leader].disk.full = true;
-    kz_sim_submit(&client, &entry);
-    kz_sim_run(&sim, 200);
-    entry = kz_sim_application(11, 2);
-    answer = kz_sim_ask(&client, &entry);
-    assert_int_equal(answer.code, KZ_ANSWER_UNAVAILABLE);
-    assert_int_equal(answer.reason, KZ_REASON_DISK_FULL);
-
     struct kz_query query = {.what = KZ_QUERY_APPLICATION, .number = 1};
     struct kz_answer_header header;
     struct kz_reader content;
     uint64_t tag = kz_sim_query(&client, &query);
     assert_true(kz_sim_await_answer(&client, tag, 3000, &header, &content));
+    assert_int_equal(header.code, KZ_ANSWER_APPLIED);
+}
 
-    sim.nodes[leader].disk.full = false;
-    kz_sim_run(&sim, 300);
+static void ask_the_leader(void)
+{
+    leader = kz_sim_elect(&sim, 10000);
+    assert_int_not_equal(leader, 0);
+    kz_sim_disconnect(&client);
+    kz_sim_connect(&sim, &client, leader);
+}
+
+static void a_write_that_found_no_room_waits_for_it(void **state)
+{
+    (void)state;
+    struct kz_entry entry = kz_sim_application(10, 1);
+    for (uint64_t id = 1; id <= 3; id++)
+        sim.nodes[id].disk.full = true;
+    kz_sim_submit(&client, &entry);
+    kz_sim_run(&sim, 500);
+    assert_true(kz_sim_figures(&sim, leader).disk_full);
+    assert_false(kz_sim_leader(&sim) == 0);
+
+    for (uint64_t id = 1; id <= 3; id++)
+        sim.nodes[id].disk.full = false;
+    kz_sim_run(&sim, 1000);
+    ask_the_leader();
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_REPEATED);
+}
+
+static void a_leader_whose_disk_is_full_gives_way_to_one_that_has_room(void **state)
+{
+    (void)state;
+    uint64_t full = leader;
+    struct kz_entry entry = kz_sim_application(10, 1);
+    sim.nodes[full].disk.low = true;
     assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    kz_sim_run(&sim, 2000);
+    ask_the_leader();
+    assert_int_not_equal(leader, full);
+    entry = kz_sim_application(11, 2);
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    assert_true(kz_sim_converge(&sim, 3000));
+}
+
+/* All disks are full: what is in flight is kept, elections and reads go on, new commands are
+ * refused until one looks for room and finds it. */
+static void full_disks_refuse_writes_alone(void **state)
+{
+    (void)state;
+    struct kz_entry entry = kz_sim_application(10, 1);
+    for (uint64_t id = 1; id <= 3; id++)
+        sim.nodes[id].disk.low = true;
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    for (int round = 0; round < 3; round++) {
+        kz_sim_run(&sim, 5000); /* each leader gives way once, and then leads */
+        ask_the_leader();
+        reads_are_answered();
+        entry = kz_sim_application(11, 2);
+        struct kz_answer answer = kz_sim_ask(&client, &entry);
+        assert_int_equal(answer.code, KZ_ANSWER_UNAVAILABLE);
+        assert_int_equal(answer.reason, KZ_REASON_DISK_FULL);
+        assert_true(answer.retry_ms > 0);
+        kz_sim_crash(&sim, leader);
+        kz_sim_run(&sim, 5000);
+        kz_sim_start(&sim, leader);
+    }
+    for (uint64_t id = 1; id <= 3; id++)
+        sim.nodes[id].disk.low = false;
+    kz_sim_run(&sim, 5000);
+    ask_the_leader();
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    entry = kz_sim_application(10, 1);
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_REPEATED);
+    assert_true(kz_sim_converge(&sim, 3000));
+}
+
+/* ---- The ledger's end ---- */
+
+static void a_ledger_near_its_end_warns_at_half_of_it_and_then_takes_nothing_more(void **state)
+{
+    (void)state;
+    begin_with(&(struct kz_sim_options){.seed = 3, .nodes = 3, .entries_max = 60});
+    struct kz_entry territory = kz_sim_territory(1);
+    struct kz_answer answer = kz_sim_ask(&client, &territory);
+    uint64_t request = 100;
+    for (; answer.code == KZ_ANSWER_APPLIED && request < 300; request++) {
+        struct kz_core_figures figures = kz_sim_figures(&sim, leader);
+        assert_int_equal(figures.ledger_large, figures.last_index > 30);
+        struct kz_entry entry = kz_sim_application(request, request);
+        answer = kz_sim_ask(&client, &entry);
+    }
+    assert_int_equal(answer.code, KZ_ANSWER_UNAVAILABLE);
+    assert_int_equal(answer.reason, KZ_REASON_LEDGER_FULL);
+    assert_int_equal(kz_sim_figures(&sim, leader).last_index, 60);
+    reads_are_answered();
+    end(state);
 }
 
 /* ---- Stopping ---- */
@@ -350,8 +431,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_malformed_submit_ends_the_connection, begin, end),
         cmocka_unit_test_setup_teardown(whoever_does_not_say_hello_is_dismissed, begin, end),
         cmocka_unit_test_setup_teardown(a_leader_that_is_cut_off_says_unknown, begin, end),
-        cmocka_unit_test_setup_teardown(a_full_disk_refuses_writes_and_goes_on_when_there_is_room,
+        cmocka_unit_test_setup_teardown(a_write_that_found_no_room_waits_for_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_leader_whose_disk_is_full_gives_way_to_one_that_has_room,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(full_disks_refuse_writes_alone, begin, end),
+        cmocka_unit_test(a_ledger_near_its_end_warns_at_half_of_it_and_then_takes_nothing_more),
         cmocka_unit_test_setup_teardown(a_stopped_node_has_stored_its_results, begin, end),
         cmocka_unit_test_setup_teardown(a_stopping_leader_hands_over, begin, end),
     };
