@@ -22,7 +22,8 @@
 #define KZ_IDLE_MS           600000 /* otherwise */
 #define KZ_STALLED_MS        30000  /* what is queued for a connection does not shrink below LOW */
 #define KZ_LINGER_MS         1000   /* from our last byte to the other side's end */
-#define KZ_DIAL_MS           2000   /* until a dialed connection stands */
+#define KZ_PEER_UNHEARD_MS   1000   /* what is sent to a peer is not acknowledged by its system */
+#define KZ_DIAL_MS           500    /* until a dialed connection stands */
 #define KZ_DIAL_AGAIN_MS     20 /* the first wait after a failed dial; doubled each time up to … */
 #define KZ_DIAL_REFUSED_MS   500  /* … this when nobody listens, */
 #define KZ_DIAL_DISMISSED_MS 4000 /* … this when the peer closes at once (another cluster, say) */

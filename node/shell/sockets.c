@@ -6,8 +6,10 @@
 #include "node/shell/directory.h"
 #include "statemachine/base/assert.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define SLOT_BITS        16
 #define GOODBYE_SIZE_MAX 512
@@ -82,6 +84,17 @@ static void on_link_closed(uv_handle_t *handle)
 
 /* ---- A link's life ---- */
 
+/* A cut line says nothing, and TCP tries again later and later, 13 s after a cut of 14 s. So what a
+ * peer does not acknowledge in time ends the connection: dialing finds the line when it is back. */
+static void bound_silence(const struct link *link)
+{
+    unsigned timeout_ms = KZ_PEER_UNHEARD_MS;
+    int file;
+
+    if (uv_fileno((const uv_handle_t *)&link->tcp, &file) != 0) return;
+    (void)setsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
 void kz_link_opened(struct link *link)
 {
     static const enum kz_event_type types[KZ_SOCKET_KINDS] = {
@@ -95,6 +108,7 @@ void kz_link_opened(struct link *link)
     if (link->kind != KZ_SOCKET_DIALED) sockets->silent++;
     uv_tcp_nodelay(&link->tcp, 1);
     uv_tcp_keepalive(&link->tcp, 1, 60);
+    if (link->kind != KZ_SOCKET_CLIENT) bound_silence(link);
     kz_inbox_add(sockets->options.inbox,
                  &(struct kz_event){.type = types[link->kind],
                                     .link = link->number,
