@@ -3,6 +3,7 @@
 
 #include "statemachine/base/assert.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,12 @@ struct kz_leaf_hasher *kz_leaf_hasher_create(void)
     struct kz_leaf_hasher *hasher = calloc(1, sizeof *hasher);
     if (hasher == NULL) return NULL;
 
+    /* Where memory was short for its default context libcrypto has none, and a fetch would crash.
+     */
+    if (OSSL_LIB_CTX_get0_global_default() == NULL) {
+        kz_leaf_hasher_destroy(hasher);
+        return NULL;
+    }
     hasher->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
     hasher->context = EVP_MD_CTX_new();
     if (hasher->digest == NULL || hasher->context == NULL) {
@@ -45,11 +52,11 @@ void kz_leaf_hasher_hash(struct kz_leaf_hasher *hasher, const uint8_t *record, s
     piece[0] = 0;
     if (first > 0) memcpy(piece + 1, record, first);
 
-    int done = EVP_DigestInit_ex2(hasher->context, hasher->digest, NULL);
-    done &= EVP_DigestUpdate(hasher->context, piece, 1 + first);
+    /* A beginning allocates; what follows a failed one must not be called. */
+    KZ_ASSERT(EVP_DigestInit_ex2(hasher->context, hasher->digest, NULL) == 1);
+    KZ_ASSERT(EVP_DigestUpdate(hasher->context, piece, 1 + first) == 1);
     if (size > first) {
-        done &= EVP_DigestUpdate(hasher->context, record + first, size - first);
+        KZ_ASSERT(EVP_DigestUpdate(hasher->context, record + first, size - first) == 1);
     }
-    done &= EVP_DigestFinal_ex(hasher->context, out_hash, NULL);
-    KZ_ASSERT(done == 1);
+    KZ_ASSERT(EVP_DigestFinal_ex(hasher->context, out_hash, NULL) == 1);
 }
