@@ -28,6 +28,7 @@ class History:
         self.claims_on: collections.Counter = collections.Counter()
         self.children: set[str] = set()
         self.requests: dict[int, tuple[str, str]] = {}
+        self.acted: set[str] = set()
         self.terms: list[tuple[int, int, int]] = []
         self.offset_minutes = 0
         self.clock: list[tuple[str, str, int]] = []
@@ -54,6 +55,10 @@ class History:
             self.terms.append((entry["term"], index, entry["time"]))
         if "request" in entry:
             self.requests[index] = (entry["request"], result)
+            if result not in ("repeated", "conflict"):
+                if entry["request"] in self.acted:
+                    self.faults.append(f"request {entry['request']} is acted on twice (entry {index})")
+                self.acted.add(entry["request"])
         self.counts[kind, result] += 1
         if result != "ok":
             return

@@ -69,9 +69,9 @@ def seal(kind: int, tag: int = 0, body: bytes = b"", version: int = 1) -> bytes:
 class Connection:
     """A blocking connection that speaks frames. Reading past the other side's end raises EOFError."""
 
-    def __init__(self, port: int, timeout: float = 10.0, source: str | None = None):
+    def __init__(self, port: int, timeout: float = 10.0, source: str | None = None, host: str = "127.0.0.1"):
         address = (source, 0) if source else None
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout, source_address=address)
+        self.socket = socket.create_connection((host, port), timeout, source_address=address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
@@ -122,8 +122,14 @@ class Connection:
 # ---- Nodes ----
 
 class Node:
-    def __init__(self, number: int, directory: pathlib.Path, ports: tuple[int, int, int], roster: str):
+    """One node. `prefix` is put before its command (another network namespace, say); `environment` beside its own."""
+
+    def __init__(self, number: int, directory: pathlib.Path, ports: tuple[int, int, int], roster: str,
+                 host: str = "127.0.0.1"):
         self.number = number
+        self.host = host
+        self.prefix: list[str] = []
+        self.environment: dict[str, str] = {}
         self.directory = directory / f"node{number}"
         self.journal = directory / f"node{number}.log"
         self.client, self.peer, self.admin = ports
@@ -131,10 +137,15 @@ class Node:
         self.extra: list[str] = []
         self.process: subprocess.Popen | None = None
 
+    @property
+    def endpoint(self) -> str:
+        """Its address for clients."""
+        return f"{self.host}:{self.client}"
+
     def arguments(self) -> list[str]:
-        return [PROGRAM, "--id", str(self.number), "--data", str(self.directory),
-                "--client", f"127.0.0.1:{self.client}", "--peer", f"127.0.0.1:{self.peer}",
-                "--admin", f"127.0.0.1:{self.admin}", "--cluster-id", CLUSTER_ID,
+        return [*self.prefix, PROGRAM, "--id", str(self.number), "--data", str(self.directory),
+                "--client", self.endpoint, "--peer", f"{self.host}:{self.peer}",
+                "--admin", f"{self.host}:{self.admin}", "--cluster-id", CLUSTER_ID,
                 "--cluster", self.roster, *self.extra]
 
     def start(self, *extra: str) -> "Node":
@@ -142,7 +153,8 @@ class Node:
         assert self.process is None, f"node {self.number} is running already"
         with self.journal.open("ab") as journal:
             self.process = subprocess.Popen([*self.arguments(), *extra], stderr=journal,
-                                            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+                                            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                                            env=os.environ | self.environment)
         return self
 
     def is_running(self) -> bool:
@@ -175,7 +187,7 @@ class Node:
 
     def get(self, path: str, timeout: float = 5.0) -> tuple[int, str]:
         """GET at the admin port. Returns: status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=timeout)
+        connection = http.client.HTTPConnection(self.host, self.admin, timeout=timeout)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -188,7 +200,7 @@ class Node:
             raise RuntimeError(f"node {self.number} has ended:\n{self.log()[-2000:]}")
         try:
             return self.get(path)[0] == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def wait_live(self, timeout: float = 10.0) -> "Node":
@@ -208,25 +220,26 @@ class Node:
     def is_leader(self) -> bool:
         try:
             return self.is_running() and self.metrics()['kezek_role{role="leader"}'] == 1
-        except OSError:
+        except (OSError, http.client.HTTPException, KeyError):
             return False
 
     def log(self) -> str:
         return self.journal.read_text() if self.journal.exists() else ""
 
     def connect(self, **options) -> Connection:
-        return Connection(self.client, **options)
+        return Connection(self.client, host=self.host, **options)
 
 
 class Cluster:
     """COUNT nodes that know of each other. Leaving the context ends them; after a failure the directory stays."""
 
-    def __init__(self, count: int = 3, *extra: str, directory: pathlib.Path | None = None):
+    def __init__(self, count: int = 3, *extra: str, directory: pathlib.Path | None = None, hosts: list[str] | None = None):
+        hosts = hosts or ["127.0.0.1"] * count
         self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="kezek-test-"))
         ports = free_ports(3 * count)
         peers = ports[count:2 * count]
-        roster = ",".join(f"{i + 1}=127.0.0.1:{port}" for i, port in enumerate(peers))
-        self.nodes = [Node(i + 1, self.directory, (ports[i], peers[i], ports[2 * count + i]), roster)
+        roster = ",".join(f"{i + 1}={host}:{port}" for i, (host, port) in enumerate(zip(hosts, peers)))
+        self.nodes = [Node(i + 1, self.directory, (ports[i], peers[i], ports[2 * count + i]), roster, hosts[i])
                       for i in range(count)]
         for node in self.nodes:
             node.extra = list(extra)
@@ -249,6 +262,11 @@ class Cluster:
 
     def __iter__(self):
         return iter(self.nodes)
+
+    @property
+    def endpoints(self) -> str:
+        """All addresses for clients, as the programs take them."""
+        return ",".join(node.endpoint for node in self.nodes)
 
     def start(self, *extra: str) -> "Cluster":
         for node in self.nodes:

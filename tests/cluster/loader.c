@@ -6,8 +6,8 @@
  *   kezek-loader ENDPOINTS TERRITORY RATE SEED FILE
  *
  * RATE is commands a second; after a pause of the cluster it catches up, with at most
- * OUTSTANDING_MAX in flight. Ends with SIGTERM: it waits for what is in flight, prints how many
- * were acknowledged, and exits 0 unless a command's fate stayed unknown. */
+ * OUTSTANDING_MAX in flight. Ends with SIGTERM: it waits for what is in flight, and prints how many
+ * were acknowledged and of how many the fate stayed unknown. */
 #include "client/wire/messages.h"
 #include "statemachine/base/checksum.h"
 
@@ -122,5 +122,5 @@ int main(int argc, char **argv)
     kezek_disconnect(connection);
     (void)printf("%" PRIu64 " acknowledged, %" PRIu64 " unknown\n", loader.acknowledged,
                  loader.unknown);
-    return fclose(loader.file) != 0 || loader.unknown > 0 ? 1 : 0;
+    return fclose(loader.file) != 0 ? 1 : 0;
 }
