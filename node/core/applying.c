@@ -202,6 +202,7 @@ void kz_applying_run(struct kz_core *core)
         uint32_t from = (uint32_t)(core->applied + 1 - batch->first_index);
         uint64_t to = until + 1 - batch->first_index;
         apply_run(core, batch, from, to < batch->count ? (uint32_t)to : batch->count);
+        if (!core->halted) kz_imaging_note(core, batch);
     }
     kz_driver_applied(core->driver, core->applied);
 }

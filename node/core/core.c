@@ -98,7 +98,12 @@ static void init_parts(struct kz_core *core, const struct kz_core_options *optio
     kz_clockwork_init(&core->clockwork);
     kz_reads_init(core);
     kz_storing_init(core, options->ledger.applied);
-    core->machine = kz_machine_create(options->allocator, options->seed);
+    if (options->image != NULL) {
+        kz_imaging_take(core, options->image);
+    } else {
+        core->machine = kz_machine_create(options->allocator, options->seed);
+        core->imaging.seed = options->seed;
+    }
     core->dial_changed = true;
     core->greet = true;
 }
@@ -209,6 +214,7 @@ static void on_event(struct kz_core *core, const struct kz_event *event)
     case KZ_EVENT_STORED: kz_storing_on_stored(core, event); break;
     case KZ_EVENT_STORE_FAILED: kz_storing_on_failed(core, event); break;
     case KZ_EVENT_LOADED: kz_storing_on_loaded(core, event); break;
+    case KZ_EVENT_IMAGE: kz_imaging_on_saved(core, event); break;
     case KZ_EVENT_STOP: on_stop(core); break;
     }
 }
@@ -293,6 +299,7 @@ static void run_parts(struct kz_core *core)
     if (core->halted) return;
     kz_peers_run(core);
     kz_storing_flush(core, false);
+    kz_imaging_run(core);
     run_stopping(core);
 }
 
@@ -325,6 +332,7 @@ static uint64_t wake_of(const struct kz_core *core)
     wake = earliest(wake, kz_reads_wake(core));
     wake = earliest(wake, kz_clockwork_wake(core));
     wake = earliest(wake, kz_changes_wake(core));
+    wake = earliest(wake, kz_imaging_wake(core));
     if (core->applied < kz_driver_committed(core->driver)) wake = core->now_ms;
     return wake;
 }
@@ -374,6 +382,7 @@ static void end_step(struct kz_core *core, struct kz_update *out)
         .notices = core->notices,
         .notice_count = core->notice_count,
         .dial = core->dial_changed ? &core->dial.fields : NULL,
+        .image = core->halted ? 0 : core->imaging.order,
         .wake_ms = core->halted ? 0 : wake_of(core),
         .stopped = core->stopped,
         .halted = core->halted,

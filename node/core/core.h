@@ -42,6 +42,7 @@ enum kz_event_type {
                               else halt) */
     KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS
                       */
+    KZ_EVENT_IMAGE,  /* the image that was ordered last is durable, or failed with STATUS */
     KZ_EVENT_STOP,   /* SIGTERM: hand leadership over, drain, then `stopped` */
 };
 
@@ -111,6 +112,9 @@ struct kz_update {
     uint32_t notice_count;
     const struct kz_membership_fields
         *dial;        /* peers to keep a connection to (self among them); NULL: unchanged */
+    uint64_t image;   /* kz_core_save() the state as it is, that of this entry, before the next
+                         step; answered by KZ_EVENT_IMAGE, once the results up to it are stored too.
+                         0: no image */
     uint64_t wake_ms; /* step again at this monotonic time, whatever happens */
     bool stopped;     /* after STOP: all is drained, the process may end */
     bool halted;      /* the node can not go on: HALT says what, where, what to do */
@@ -126,6 +130,8 @@ struct kz_core_ledger {
     uint32_t run_count;
     uint64_t used_bytes;
 };
+
+struct kz_core_image;
 
 struct kz_core_options {
     uint64_t id;
@@ -145,9 +151,12 @@ struct kz_core_options {
     uint32_t pending_max;         /* commands in flight in all, 65,536; 0 for that */
     uint32_t pending_per_link;    /* from one connection, 8,192; 0 for that */
     uint64_t entries_max; /* that the ledger takes: raft counts to 2^32; 0 for 2^32 − 2^20 */
-    int64_t accept_time;  /* --accept-time, 0: none */
-    bool demo_clock;      /* the stamping clock is a demonstration's: it runs at a rate, so the
-                             wall-against-monotonic guard is scaled by RATE */
+    uint64_t image_every; /* entries from one image to the next, 0: none */
+    struct kz_core_image *image; /* to start from, of this ledger (image.h); taken over by a core
+                                    that is created; NULL: replay from the first entry */
+    int64_t accept_time;         /* --accept-time, 0: none */
+    bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
+                        wall-against-monotonic guard is scaled by RATE */
     uint32_t demo_rate;
 };
 
@@ -155,6 +164,12 @@ struct kz_core_options {
 enum kz_status kz_core_create(const struct kz_core_options *options, struct kz_core **out_core,
                               struct kz_error *error);
 void kz_core_destroy(struct kz_core *core);
+
+/* Saves the state between two steps: WRITE takes the image's bytes one after the other and fails
+ * with a status of its own. Allocates nothing and calls nothing but WRITE that is not
+ * async-signal-safe, so that a forked copy of the process can run it. O(state). */
+enum kz_status kz_core_save(const struct kz_core *core, void *context,
+                            enum kz_status (*write)(void *context, const void *bytes, size_t size));
 
 /* One loop turn: COUNT events (0: only time passed) at monotonic NOW_MS and stamping-clock time
  * WALL_MS (milliseconds since 1970 UTC). One batch of commands and one membership are submitted at
@@ -167,6 +182,8 @@ void kz_core_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms,
 struct kz_core_figures {
     uint8_t role; /* as kz_status_content.role */
     uint64_t term, leader, last_index, stored_index, commit_index, applied_index;
+    uint64_t results_index; /* results up to it are durable */
+    uint64_t image_index;   /* of the last image that is durable, 0: none */
     uint64_t elections, submits, proposals, answers, reads, confirm_rounds, refused_without_entry;
     uint64_t clients, watchers, pending_commands, pending_reads;
     uint64_t voters, standbys; /* of the membership as this node knows it */

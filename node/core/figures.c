@@ -42,6 +42,8 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     member_figures(core, out_figures);
     if (core->halted) out_figures->role = 4;
     out_figures->applied_index = core->applied;
+    out_figures->results_index = core->results.stored;
+    out_figures->image_index = core->imaging.saved;
     out_figures->clients = core->links.clients;
     out_figures->watchers = core->links.watchers;
     out_figures->pending_commands = core->inflight.waiters + core->inflight.repeats;
@@ -53,6 +55,7 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     out_figures->ledger_large = out_figures->last_index > core->options.entries_max / 2;
     out_figures->replay_target = core->replay.applied;
     kz_machine_figures(core->machine, &out_figures->machine);
+    out_figures->machine.bytes += core->imaging.mapped_size;
 }
 
 const struct kz_machine *kz_core_machine(const struct kz_core *core)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The start of a node with a ledger: entries 1 … applied are loaded and applied, each result
- * compared with the stored one; the tail behind them is loaded for raft, which decides about it.
+/* The start of a node with a ledger: entries 1 … applied (from an image on: those behind it) are
+ * loaded and applied, each result compared with the stored one; the tail behind them is loaded for
+ * raft, which decides about it.
  *
- *   1 … applied              loads of STRIDE entries with results, some under way at a time
+ *   … applied                loads of STRIDE entries with results, some under way at a time
  *   applied + 1 … last       loads of STRIDE entries, kept as batches, given to the driver
  *
  * Loads are taken in order of index whatever the order in which they come. */
@@ -116,7 +117,6 @@ static bool replay_one(struct kz_core *core, const struct kz_replay_slot *slot, 
     struct kz_outcome outcome;
     if (!kz_applying_apply(core, index, kz_batch_term(slot->batch, i), entry, &outcome))
         return false;
-    if (entry->type == KZ_MEMBERSHIP) core->replay.members_index = index;
     if (outcome.result == slot->results[i]) return true;
 
     kz_core_halt(core, KZ_CORRUPT,
@@ -137,6 +137,7 @@ static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot
             if (!replay_one(core, slot, from + i, &entries[i])) return;
         from += count;
     }
+    kz_imaging_note(core, slot->batch);
 }
 
 static void finish_replay(struct kz_core *core)
@@ -156,7 +157,7 @@ static void finish_replay(struct kz_core *core)
         .run_count = replay->run_count,
         .membership = core->applied > 0 ? core->members.record : NULL,
         .membership_size = core->members.record_size,
-        .membership_index = replay->members_index,
+        .membership_index = core->members_index,
         .tail = replay->tail,
         .tail_count = replay->tail_count,
     };
@@ -243,13 +244,19 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
     replay->run_count = ledger->run_count;
     replay->applied = ledger->applied;
     replay->last = ledger->last_index;
-    replay->next = 1;
-    replay->next_load = 1;
+    replay->next = core->applied + 1;
+    replay->next_load = core->applied + 1;
 }
 
 void kz_replaying_run(struct kz_core *core)
 {
-    if (core->phase == KZ_REPLAYING && core->replay.next_load == 1) load_more(core);
+    struct kz_replay *replay = &core->replay;
+    if (core->phase != KZ_REPLAYING || replay->begun) return;
+    replay->begun = true;
+    if (replay->next > replay->last)
+        finish_replay(core);
+    else
+        load_more(core);
 }
 
 void kz_replaying_finish(struct kz_core *core)

@@ -22,6 +22,7 @@
 #include "node/core/inflight.h"
 #include "node/core/links.h"
 #include "node/core/peer_messages.h"
+#include "statemachine/base/checksum.h"
 
 #define KZ_DAY_MS      INT64_C(86400000)
 #define KZ_RETRY_MS    50 /* told to whoever has to come back */
@@ -166,7 +167,20 @@ struct kz_replay {
     uint32_t tail_capacity;
     struct kz_term_run *runs;
     uint32_t run_count;
-    uint64_t members_index; /* of the last membership up to `applied` */
+    bool begun;
+};
+
+/* ---- Images of the state (image.c, imaging.c) ---- */
+
+struct kz_imaging {
+    uint64_t seed;        /* of the machine's hash tables */
+    uint64_t mapped_size; /* of the image that the machine lies in, 0: in none */
+    uint64_t saved;       /* index of the last image that is durable, 0: none */
+    uint64_t underway;    /* of the one that is being saved, 0: none */
+    uint64_t order;       /* of this step */
+    uint64_t begun_ms;
+    uint64_t rest_until_ms;
+    struct kz_hash128 entry; /* of the record of the last applied entry */
 };
 
 /* ---- The clock's entries (clockwork.c) ---- */
@@ -240,6 +254,7 @@ struct kz_core {
     struct kz_inflight inflight;
     struct kz_reads reads;
     struct kz_replay replay;
+    struct kz_imaging imaging;
     struct kz_clock clock;
     struct kz_clockwork clockwork;
     struct kz_changes changes;
@@ -508,6 +523,20 @@ void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway 
                             struct kz_batch *batch, const uint8_t *results);
 /* Makes the driver and starts raft on what the ledger holds; the phase becomes RUNNING. */
 void kz_replaying_start_raft(struct kz_core *core, const struct kz_driver_start *start);
+
+/* image.c */
+
+/* Makes the core what IMAGE was saved of, and frees it. */
+void kz_imaging_take(struct kz_core *core, struct kz_core_image *image);
+
+/* imaging.c */
+
+/* The last applied entry stands in BATCH. */
+void kz_imaging_note(struct kz_core *core, const struct kz_batch *batch);
+/* Orders an image when one is due. */
+void kz_imaging_run(struct kz_core *core);
+void kz_imaging_on_saved(struct kz_core *core, const struct kz_event *event);
+uint64_t kz_imaging_wake(const struct kz_core *core);
 
 /* storing.c */
 

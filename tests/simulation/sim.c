@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/simulation/sim.h"
 
+#include "node/core/image.h"
 #include "node/core/memory.h"
 #include "statemachine/base/checksum.h"
 #include "tests/simulation/sim_disk.h"
+#include "tests/simulation/sim_image.h"
 #include "tests/simulation/sim_network.h"
 
 #include <stdio.h>
@@ -188,6 +190,7 @@ static void carry_out(struct kz_sim *sim, struct kz_sim_node *node, const struct
         add_order(sim, node, &(struct kz_sim_order){.is_load = true, .load = update->loads[i]});
     for (uint32_t i = 0; i < update->close_count; i++)
         kz_sim_network_close(sim, node->id, update->closes[i].link);
+    if (update->image != 0) kz_sim_image_order(sim, node, update->image);
     if (update->dial == NULL) return;
     node->dial_count = 0;
     for (unsigned i = 0; i < update->dial->count; i++) {
@@ -209,6 +212,7 @@ static void bring_down(struct kz_sim *sim, struct kz_sim_node *node)
     }
     kz_core_destroy(node->core);
     node->core = NULL;
+    kz_sim_image_crash(node);
     node->dial_count = 0;
 }
 
@@ -239,6 +243,7 @@ static void tick(struct kz_sim *sim)
         struct kz_sim_node *node = &sim->nodes[id];
         if (node->core == NULL) continue;
         complete_orders(sim, node);
+        kz_sim_image_tick(sim, node);
         if (node->event_count > 0 || node->wake_ms <= sim->now_ms + 1000) step(sim, node);
     }
 }
@@ -294,6 +299,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .pending_max = sim->options.pending_max,
         .entries_max = sim->options.entries_max,
         .accept_time = sim->options.accept_time,
+        .image_every = sim->options.image_every,
         .demo_clock = sim->options.demo_rate > 0,
         .demo_rate = sim->options.demo_rate,
     };
@@ -309,8 +315,13 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
     options.self = (struct kz_member){id, KZ_VOTER, text(addresses[id][0]), text(addresses[id][1])};
     struct kz_term_run *runs = kz_sim_disk_runs(&node->disk, &options.ledger.run_count);
     options.ledger.runs = runs;
+    options.image = kz_sim_image_open(node, &options);
     enum kz_status status = kz_core_create(&options, &node->core, &node->halt);
     free(runs);
+    if (status != KZ_OK) {
+        kz_core_image_close(options.image);
+        kz_sim_image_crash(node);
+    }
     node->halted = status != KZ_OK;
     node->wake_ms = 0;
 }

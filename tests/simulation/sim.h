@@ -28,12 +28,22 @@ struct kz_sim_options {
     uint32_t refusals;    /* 0: the core's default */
     uint64_t entries_max; /* 0: the core's default */
     int64_t accept_time;
+    uint64_t image_every; /* 0: no images */
 };
 
 struct kz_sim_entry {
     uint64_t term;
     uint32_t size;
     uint8_t *record;
+};
+
+/* An image of a node's state, index 0: none. */
+struct kz_sim_image {
+    uint64_t index;
+    uint64_t done_ms;
+    uint8_t *bytes;
+    size_t size;
+    size_t capacity;
 };
 
 /* What survives a crash. */
@@ -45,8 +55,9 @@ struct kz_sim_disk {
     uint64_t capacity;
     uint8_t *results;
     uint64_t applied;
-    bool full; /* writes fail with KZ_NO_SPACE until it is not */
-    bool low;  /* writes are stored out of the room that is kept for a full disk */
+    struct kz_sim_image images[2]; /* the newest first */
+    bool full;                     /* writes fail with KZ_NO_SPACE until it is not */
+    bool low; /* writes are stored out of the room that is kept for a full disk */
 };
 
 struct kz_sim_order; /* a write or a load under way */
@@ -58,7 +69,11 @@ struct kz_sim_node {
     struct kz_core *core; /* NULL: down */
     struct kz_sim_disk disk;
     struct kz_sim_order *orders; /* in order */
-    struct kz_event *events;     /* for its next step */
+    struct kz_sim_image saving;
+    void *area;                    /* of the image that the core was made of */
+    uint64_t started_from;         /* its index, 0: none */
+    struct kz_error image_refused; /* why its start refused the last image that it refused */
+    struct kz_event *events;       /* for its next step */
     uint32_t event_count;
     uint32_t event_capacity;
     void **garbage; /* what the events point to, freed after the step */

@@ -2,6 +2,7 @@
 #include "tests/simulation/sim_disk.h"
 
 #include "node/core/memory.h"
+#include "tests/simulation/sim_image.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@ void kz_sim_disk_clear(struct kz_sim_disk *disk)
     truncate(disk, 1);
     free(disk->entries);
     free(disk->results);
+    kz_sim_image_clear(disk);
     *disk = (struct kz_sim_disk){0};
 }
 

@@ -193,6 +193,7 @@ static void init(struct run *run, uint64_t seed)
     memset(run, 0, sizeof(*run));
     kz_sim_init(&run->sim, &(struct kz_sim_options){.seed = seed,
                                                     .nodes = seed % 5 == 0 ? 5 : 3,
+                                                    .image_every = seed % 2 == 0 ? 20 : 0,
                                                     .refusals = 1000000,
                                                     .latency_ms = 1 + (unsigned)(seed % 7),
                                                     .disk_ms = 1 + (unsigned)(seed % 11)});
