@@ -264,7 +264,7 @@ static enum kz_status repair_results(const struct kz_log *log, struct kz_transac
     struct kz_block block;
     uint64_t last = repair->index + repair->count - 1;
     KZ_ASSERT(kz_blocks_first(&kz_result_form, repair->index) == repair->index);
-    KZ_ASSERT(repair->count == KZ_RESULTS_PER_BLOCK && last <= log->head.applied_index);
+    KZ_ASSERT(repair->count > 0 && last <= log->head.applied_index);
     enum kz_status status = kz_blocks_try(transaction, &kz_result_form, last, &block, &sound);
     if (status != KZ_OK || sound) return status;
 
@@ -277,11 +277,16 @@ static enum kz_status repair_results(const struct kz_log *log, struct kz_transac
 enum kz_status kz_log_repair(struct kz_log *log, const struct kz_log_repair *repair,
                              struct kz_error *error)
 {
-    KZ_ASSERT(!log->read_only && repair->index > 0 && repair->index <= log->head.last_index);
+    KZ_ASSERT(!log->read_only && repair->index > 0);
     struct kz_transaction transaction;
     if (log->poisoned) {
         return kz_error_set(error, KZ_POISONED,
                             "the ledger takes nothing more: an earlier write failed");
+    }
+    uint64_t end = repair->results == NULL ? log->head.last_index : log->head.applied_index;
+    if (repair->index > end) {
+        return kz_error_set(error, KZ_NOT_FOUND, "entry %" PRIu64 " is there no more",
+                            repair->index);
     }
     enum kz_status status = kz_transaction_begin_write(log->store, WRITE_SIZE, error, &transaction);
     if (status != KZ_OK) return status;

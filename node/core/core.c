@@ -127,7 +127,8 @@ enum kz_status kz_core_create(const struct kz_core_options *options, struct kz_c
         return status;
     }
     init_parts(core, options);
-    kz_members_copy(&core->dial, &core->list.fields);
+    kz_members_copy(&core->dial,
+                    options->ledger.members != NULL ? options->ledger.members : &core->list.fields);
     kz_replaying_start(core, &options->ledger);
     *out_core = core;
     return KZ_OK;
@@ -137,6 +138,7 @@ void kz_core_destroy(struct kz_core *core)
 {
     if (core == NULL) return;
     kz_replaying_finish(core);
+    kz_repairing_finish(core);
     kz_reads_finish(core);
     kz_inflight_finish(&core->inflight);
     if (core->driver != NULL) kz_driver_destroy(core->driver);
@@ -215,6 +217,7 @@ static void on_event(struct kz_core *core, const struct kz_event *event)
     case KZ_EVENT_STORE_FAILED: kz_storing_on_failed(core, event); break;
     case KZ_EVENT_LOADED: kz_storing_on_loaded(core, event); break;
     case KZ_EVENT_IMAGE: kz_imaging_on_saved(core, event); break;
+    case KZ_EVENT_REPAIRED: kz_repairing_on_repaired(core, event); break;
     case KZ_EVENT_STOP: on_stop(core); break;
     }
 }
@@ -282,6 +285,8 @@ static void run_stopping(struct kz_core *core)
 static void run_parts(struct kz_core *core)
 {
     kz_replaying_run(core);
+    kz_repairing_run(core);
+    kz_scrubbing_run(core);
     kz_bootstrap_run(core);
     if (core->phase == KZ_RUNNING && !core->halted) {
         kz_core_follow_leadership(core);
@@ -315,6 +320,7 @@ static void begin_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms)
     core->vote_changed = false;
     kz_links_begin_step(&core->links);
     kz_storing_begin_step(core);
+    kz_repairing_begin_step(core);
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -326,6 +332,8 @@ static uint64_t wake_of(const struct kz_core *core)
 {
     uint64_t wake = kz_storing_wake(core);
     wake = earliest(wake, kz_peers_wake(core));
+    wake = earliest(wake, kz_repairing_wake(core));
+    wake = earliest(wake, kz_scrubbing_wake(core));
     if (core->stopping) wake = earliest(wake, core->stop_deadline_ms);
     if (core->phase != KZ_RUNNING) return wake;
     wake = earliest(wake, kz_driver_deadline(core->driver));
@@ -360,6 +368,7 @@ static void drop_step(struct kz_core *core)
     core->links.outgoing_count = 0;
     core->storing.order_count = 0;
     core->storing.load_order_count = 0;
+    core->repairing.order_count = 0;
     core->identity_changed = false;
     core->vote_changed = false;
 }
@@ -377,6 +386,8 @@ static void end_step(struct kz_core *core, struct kz_update *out)
         .outgoing_count = core->links.outgoing_count,
         .loads = core->storing.load_orders,
         .load_count = core->storing.load_order_count,
+        .repairs = core->repairing.orders,
+        .repair_count = core->repairing.order_count,
         .closes = core->links.closes,
         .close_count = core->links.close_count,
         .notices = core->notices,

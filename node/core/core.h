@@ -14,6 +14,7 @@
 
 #include "client/wire/frame.h"
 #include "log/batch.h"
+#include "log/damage.h"
 #include "log/log.h"
 #include "log/node_files.h"
 #include "statemachine/rules/machine.h"
@@ -40,10 +41,11 @@ enum kz_event_type {
                            room that is kept for a full disk: nothing new should be taken */
     KZ_EVENT_STORE_FAILED, /* the write TICKET failed with STATUS (KZ_NO_SPACE: it is tried again;
                               else halt) */
-    KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS
-                      */
+    KZ_EVENT_LOADED, /* the load TICKET gave BATCH (and RESULTS where asked), or failed with STATUS;
+                        KZ_CORRUPT: FAULT says what is damaged */
     KZ_EVENT_IMAGE,  /* the image that was ordered last is durable, or failed with STATUS */
-    KZ_EVENT_STOP,   /* SIGTERM: hand leadership over, drain, then `stopped` */
+    KZ_EVENT_REPAIRED, /* the repair TICKET is durable, or was refused with STATUS */
+    KZ_EVENT_STOP,     /* SIGTERM: hand leadership over, drain, then `stopped` */
 };
 
 struct kz_event {
@@ -55,6 +57,7 @@ struct kz_event {
     enum kz_status status;
     struct kz_batch *batch; /* LOADED: the core takes the reference over */
     const uint8_t *results; /* LOADED with results: one byte for each entry of the batch */
+    struct kz_fault fault;  /* LOADED with KZ_CORRUPT */
     uint64_t used_bytes;    /* STORED: of the ledger's file now, for whoever asks (0: unknown) */
 };
 
@@ -73,6 +76,16 @@ struct kz_write_order {
     uint64_t result_first;
     uint8_t *results; /* malloc'ed; the runner takes it over and frees it; NULL: none */
     uint32_t result_count;
+};
+
+/* Carried out as kz_log_repair() does, in order with the writes. */
+struct kz_repair_order {
+    uint64_t ticket;
+    uint64_t index;
+    struct kz_batch *entry; /* NULL: none. Stays as it is until REPAIRED */
+    bool is_proven;
+    const uint8_t *results; /* NULL: none. Stay as they are until REPAIRED */
+    uint32_t count;
 };
 
 struct kz_load_order {
@@ -106,6 +119,8 @@ struct kz_update {
     uint32_t outgoing_count;
     const struct kz_load_order *loads;
     uint32_t load_count;
+    const struct kz_repair_order *repairs;
+    uint32_t repair_count;
     const struct kz_close_order *closes;
     uint32_t close_count;
     const struct kz_notice *notices;
@@ -129,6 +144,8 @@ struct kz_core_ledger {
     const struct kz_term_run *runs;
     uint32_t run_count;
     uint64_t used_bytes;
+    const struct kz_membership_fields *members; /* the last ones in it; whom a node that reads its
+                                                   ledger asks for help. NULL: not known */
 };
 
 struct kz_core_image;
@@ -154,6 +171,8 @@ struct kz_core_options {
     uint64_t image_every; /* entries from one image to the next, 0: none */
     struct kz_core_image *image; /* to start from, of this ledger (image.h); taken over by a core
                                     that is created; NULL: replay from the first entry */
+    uint64_t scrub_pass_ms;      /* the whole ledger is read once in so long; 0: not for that */
+    uint64_t scrub_bytes_per_s;  /* and at least so many bytes a second; 0: not for that */
     int64_t accept_time;         /* --accept-time, 0: none */
     bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
                         wall-against-monotonic guard is scaled by RATE */
@@ -193,6 +212,10 @@ struct kz_core_figures {
     bool joining;           /* empty, and not added to the cluster yet */
     bool disk_full;         /* commands are refused until there is room */
     bool ledger_large;      /* half of the entries that a ledger can hold are used */
+    uint64_t damaged_index; /* an entry that is damaged here and not repaired yet; 0: none known */
+    uint64_t damaged, repaired; /* ever found damaged, and repaired, by this process */
+    uint64_t scrubbed_index;    /* of the pass that is under way */
+    uint64_t scrub_passes;
     uint64_t replay_target; /* while starting: the index to reach */
     struct kz_machine_figures machine;
 };

@@ -53,6 +53,8 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     out_figures->clock_trusted = core->clock_trusted;
     out_figures->disk_full = core->storing.disk_full;
     out_figures->ledger_large = out_figures->last_index > core->options.entries_max / 2;
+    out_figures->damaged_index = kz_repairing_index(core);
+    out_figures->scrubbed_index = core->scrub.next > 0 ? core->scrub.next - 1 : 0;
     out_figures->replay_target = core->replay.applied;
     kz_machine_figures(core->machine, &out_figures->machine);
     out_figures->machine.bytes += core->imaging.mapped_size;

@@ -181,3 +181,75 @@ enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
     *out_members = entry.membership;
     return KZ_OK;
 }
+
+/* ---- Damaged entries ---- */
+
+static void write_fetch(struct kz_writer *writer, const struct kz_peer_fetch *fetch)
+{
+    kz_write_u64(writer, fetch->index);
+    kz_write_u32(writer, fetch->count);
+    kz_write_u8(writer, fetch->results);
+}
+
+static struct kz_peer_fetch read_fetch(struct kz_reader *reader)
+{
+    struct kz_peer_fetch fetch = {.index = kz_read_u64(reader)};
+    fetch.count = kz_read_u32(reader);
+    fetch.results = read_below(reader, 2) == 1;
+    uint32_t count_max = fetch.results ? KZ_FETCH_RESULTS_MAX : 1;
+    if (fetch.count == 0 || fetch.count > count_max) reader->failed = true;
+    if (fetch.index == 0 || fetch.index > INT64_MAX) reader->failed = true;
+    return fetch;
+}
+
+void kz_peer_fetch_encode(struct kz_writer *writer, const struct kz_peer_fetch *fetch)
+{
+    uint8_t *frame = begin(writer);
+    write_fetch(writer, fetch);
+    kz_write_bytes(writer, (const uint8_t[3]){0}, 3);
+    seal(writer, frame, KZ_PEER_FETCH);
+}
+
+enum kz_status kz_peer_fetch_decode(const struct kz_frame *frame, struct kz_peer_fetch *out_fetch)
+{
+    struct kz_reader reader = open_body(frame, KZ_PEER_FETCH);
+    struct kz_peer_fetch fetch = read_fetch(&reader);
+    uint8_t zero = kz_read_u8(&reader);
+    uint16_t zeros = kz_read_u16(&reader);
+    if (!kz_reader_done(&reader) || zero != 0 || zeros != 0) return KZ_MALFORMED;
+
+    *out_fetch = fetch;
+    return KZ_OK;
+}
+
+void kz_peer_fetched_encode(struct kz_writer *writer, const struct kz_peer_fetched *fetched)
+{
+    uint8_t *frame = begin(writer);
+    write_fetch(writer, &fetched->fetch);
+    kz_write_u8(writer, (uint8_t)fetched->state);
+    kz_write_u8(writer, fetched->is_committed);
+    kz_write_u8(writer, 0);
+    if (fetched->state == KZ_FETCHED_HERE) kz_write_bytes(writer, fetched->content, fetched->size);
+    seal(writer, frame, KZ_PEER_FETCHED);
+}
+
+enum kz_status kz_peer_fetched_decode(const struct kz_frame *frame,
+                                      struct kz_peer_fetched *out_fetched)
+{
+    struct kz_reader reader = open_body(frame, KZ_PEER_FETCHED);
+    struct kz_peer_fetched fetched = {.fetch = read_fetch(&reader)};
+    fetched.state = (enum kz_fetched_state)read_below(&reader, KZ_FETCHED_END);
+    fetched.is_committed = read_below(&reader, 2) == 1;
+    uint8_t zero = kz_read_u8(&reader);
+    fetched.size = kz_reader_left(&reader);
+    fetched.content = kz_read_bytes(&reader, fetched.size);
+    if (!kz_reader_done(&reader) || zero != 0) return KZ_MALFORMED;
+    if (fetched.state != KZ_FETCHED_HERE) {
+        if (fetched.size > 0) return KZ_MALFORMED;
+    } else if (fetched.fetch.results ? fetched.size != fetched.fetch.count
+                                     : fetched.size <= KZ_ENTRY_PREFIX_SIZE) {
+        return KZ_MALFORMED;
+    }
+    *out_fetched = fetched;
+    return KZ_OK;
+}

@@ -27,12 +27,23 @@
  *   TYPE 0x68 read index answer  0    8 that nonce, 8 index
  *   TYPE 0x69 first entry        0    … to an empty node: the record of entry 1, when the cluster
  *                                       was founded with that node; nothing, when it was added
+ *   TYPE 0x6c fetch              0    8 index of the entry, or of the first result
+ *                                8    4 count: 1; of results at most 1,024
+ *                               12    1 what: 0 the entry, 1 results
+ *                               13    3 reserved
+ *   TYPE 0x6d fetched            0   13 as in the fetch that it answers
+ *                               13    1 state (enum kz_fetched_state)
+ *                               14    1 flags: bit 0 = known to be committed here
+ *                               15    1 reserved
+ *                               16    … when it is here: the entry as in a batch (log/batch.h), or
+ *                                       the results
  *
  * A hello may come again on a link: it is the speaker's present state. */
 #ifndef KZ_PEER_MESSAGES_H
 #define KZ_PEER_MESSAGES_H
 
 #include "client/wire/frame.h"
+#include "log/batch.h"
 #include "statemachine/base/bytes.h"
 #include "statemachine/record/record.h"
 
@@ -48,6 +59,8 @@ enum kz_peer_frame {
     KZ_PEER_READ_INDEX = 0x67,
     KZ_PEER_READ_INDEX_ANSWER = 0x68,
     KZ_PEER_FIRST_ENTRY = 0x69,
+    KZ_PEER_FETCH = 0x6c,
+    KZ_PEER_FETCHED = 0x6d,
 };
 
 #define KZ_PEER_SMALL_SIZE_MAX 1024 /* holds any frame of these but a first entry */
@@ -84,12 +97,42 @@ struct kz_peer_pair {
     uint64_t second; /* 0 in messages that carry one */
 };
 
+#define KZ_FETCH_RESULTS_MAX 1024
+/* Holds any FETCHED. */
+#define KZ_PEER_FETCHED_SIZE_MAX \
+    (KZ_FRAME_HEADER_SIZE + 16 + KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX)
+
+/* What a node whose own copy is damaged asks for. */
+struct kz_peer_fetch {
+    uint64_t index;
+    uint32_t count;
+    bool results;
+};
+
+enum kz_fetched_state {
+    KZ_FETCHED_HERE = 0,
+    KZ_FETCHED_ABSENT = 1,  /* not stored here, or its result is not */
+    KZ_FETCHED_DAMAGED = 2, /* this node's copy is damaged too */
+    KZ_FETCHED_END,
+};
+
+struct kz_peer_fetched {
+    struct kz_peer_fetch fetch;
+    enum kz_fetched_state state;
+    bool is_committed;
+    const uint8_t *content; /* when it is HERE; of the frame */
+    size_t size;
+};
+
 /* Each appends one whole frame. */
 void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *hello);
 void kz_peer_refused_encode(struct kz_writer *writer, enum kz_refusal why, const char *sentence);
 void kz_peer_pair_encode(struct kz_writer *writer, enum kz_peer_frame type,
                          struct kz_peer_pair pair);
 void kz_peer_first_entry_encode(struct kz_writer *writer, const uint8_t *record, size_t size);
+
+void kz_peer_fetch_encode(struct kz_writer *writer, const struct kz_peer_fetch *fetch);
+void kz_peer_fetched_encode(struct kz_writer *writer, const struct kz_peer_fetched *fetched);
 
 /* Strict: KZ_MALFORMED for anything but exactly one message of that type. Texts point into the
  * frame. */
@@ -100,5 +143,10 @@ enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_
 /* A membership of time 0, or nothing: then its count is 0. */
 enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
                                           struct kz_membership_fields *out_members);
+
+enum kz_status kz_peer_fetch_decode(const struct kz_frame *frame, struct kz_peer_fetch *out_fetch);
+/* The content of an entry is for kz_batch_parse() to judge. */
+enum kz_status kz_peer_fetched_decode(const struct kz_frame *frame,
+                                      struct kz_peer_fetched *out_fetched);
 
 #endif

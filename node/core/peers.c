@@ -189,6 +189,10 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
         kz_hellos_take(core, link, frame);
     else if (frame->type == KZ_PEER_FIRST_ENTRY)
         kz_bootstrap_on_first_entry(core, frame);
+    else if (frame->type == KZ_PEER_FETCH)
+        kz_repairing_on_fetch(core, peer, frame);
+    else if (frame->type == KZ_PEER_FETCHED)
+        kz_repairing_on_fetched(core, peer, frame);
     else if (frame->type >= KZ_RAFT_FRAME_FIRST && frame->type <= KZ_RAFT_FRAME_LAST)
         on_raft(core, link, frame);
     else if (kz_peer_pair_decode(frame, &pair) == KZ_OK)

@@ -22,6 +22,7 @@
 #include "node/core/inflight.h"
 #include "node/core/links.h"
 #include "node/core/peer_messages.h"
+#include "node/core/repairing.h"
 #include "statemachine/base/checksum.h"
 
 #define KZ_DAY_MS      INT64_C(86400000)
@@ -71,13 +72,23 @@ struct kz_write_underway {
     uint64_t results_end;   /* results below it are durable with this write; 0: none */
 };
 
-enum kz_load_purpose { KZ_LOAD_DRIVER, KZ_LOAD_WATCH, KZ_LOAD_REPLAY };
+enum kz_load_purpose {
+    KZ_LOAD_DRIVER,
+    KZ_LOAD_WATCH,
+    KZ_LOAD_REPLAY,
+    KZ_LOAD_PEER,  /* for a peer whose copy is damaged */
+    KZ_LOAD_SCRUB, /* to see that it can be read */
+};
 
 struct kz_load_underway {
     uint64_t ticket; /* 0: an unused place */
     enum kz_load_purpose purpose;
-    kz_link link; /* WATCH */
+    kz_link link;  /* WATCH */
+    uint64_t peer; /* PEER: its id */
     uint64_t first;
+    uint32_t misses;    /* times that it failed and nothing was found to be damaged */
+    uint64_t waits_for; /* the damaged entry that has to be repaired first; 0: it is under way */
+    struct kz_load_order order;
 };
 
 struct kz_storing {
@@ -255,6 +266,8 @@ struct kz_core {
     struct kz_reads reads;
     struct kz_replay replay;
     struct kz_imaging imaging;
+    struct kz_repairing repairing;
+    struct kz_scrub scrub;
     struct kz_clock clock;
     struct kz_clockwork clockwork;
     struct kz_changes changes;
@@ -552,6 +565,8 @@ void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event);
 void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event);
 /* On a full disk: hands leadership over, once, to a node that may have room; looks for room. */
 void kz_storing_check(struct kz_core *core);
+/* Orders the loads again that wait for an entry of which no repair is open. */
+void kz_storing_load_again(struct kz_core *core);
 /* Keeps entry INDEX's RESULT. */
 void kz_storing_result(struct kz_core *core, uint64_t index, enum kz_result result);
 /* Returns: whether the result of entry INDEX is in memory, in OUT_RESULT. */

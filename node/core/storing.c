@@ -14,6 +14,8 @@
 #define RESULTS_WAIT_COUNT 65536
 #define LOADS_RESERVED     16   /* places that watchers leave to raft */
 #define LOOK_MS            1000 /* between two looks for room on a full disk */
+#define LOADS_RESERVED \
+    20 /* places that watchers and peers leave to raft, the start and the scrub */
 
 void kz_storing_init(struct kz_core *core, uint64_t applied)
 {
@@ -199,7 +201,9 @@ uint64_t kz_storing_wake(const struct kz_core *core)
 
 static struct kz_load_underway *place_for(struct kz_storing *storing, enum kz_load_purpose purpose)
 {
-    uint32_t end = purpose == KZ_LOAD_WATCH ? KZ_LOADS_MAX - LOADS_RESERVED : KZ_LOADS_MAX;
+    uint32_t end = purpose == KZ_LOAD_WATCH || purpose == KZ_LOAD_PEER
+                       ? KZ_LOADS_MAX - LOADS_RESERVED
+                       : KZ_LOADS_MAX;
     for (uint32_t i = 0; i < end; i++) {
         if (storing->loads[i].ticket == 0) return &storing->loads[i];
     }
@@ -215,10 +219,24 @@ bool kz_storing_load(struct kz_core *core, const struct kz_load_underway *load, 
 
     *place = *load;
     place->ticket = ++storing->last_load;
-    storing->load_orders[storing->load_order_count++] =
+    place->order =
         (struct kz_load_order){place->ticket, load->first, count_max, size_max, with_results};
+    storing->load_orders[storing->load_order_count++] = place->order;
     *out_ticket = place->ticket;
     return true;
+}
+
+void kz_storing_load_again(struct kz_core *core)
+{
+    struct kz_storing *storing = &core->storing;
+    for (uint32_t i = 0; i < KZ_LOADS_MAX; i++) {
+        struct kz_load_underway *load = &storing->loads[i];
+        if (load->ticket == 0 || load->waits_for == 0) continue;
+        if (kz_repairing_is_open(core, load->waits_for)) continue;
+        KZ_ASSERT(storing->load_order_count < KZ_LOADS_MAX); /* one for each place */
+        load->waits_for = 0;
+        storing->load_orders[storing->load_order_count++] = load->order;
+    }
 }
 
 static void driver_loaded(struct kz_core *core, uint64_t first, struct kz_batch *batch)
@@ -230,27 +248,25 @@ static void driver_loaded(struct kz_core *core, uint64_t first, struct kz_batch 
 
 void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event)
 {
-    struct kz_storing *storing = &core->storing;
-    struct kz_load_underway load = {0};
-    for (uint32_t i = 0; i < KZ_LOADS_MAX; i++) {
-        if (storing->loads[i].ticket != event->ticket) continue;
-        load = storing->loads[i];
-        storing->loads[i].ticket = 0;
+    struct kz_load_underway *place = core->storing.loads;
+    while (place->ticket != event->ticket) {
+        place++;
+        KZ_ASSERT(place < core->storing.loads + KZ_LOADS_MAX);
     }
-    KZ_ASSERT(load.ticket == event->ticket);
     if (event->status == KZ_CORRUPT) {
-        kz_core_halt(core, KZ_CORRUPT,
-                     "a ledger entry at or after %llu is damaged on this node's disk: run "
-                     "kezek-audit verify, then copy the ledger from another node",
-                     (unsigned long long)load.first);
+        if (!kz_repairing_on_fault(core, place, &event->fault)) place->ticket = 0;
         kz_batch_release(event->batch);
         return;
     }
+    struct kz_load_underway load = *place;
     struct kz_batch *batch = event->status == KZ_OK ? event->batch : NULL;
+    place->ticket = 0;
     switch (load.purpose) {
     case KZ_LOAD_DRIVER: driver_loaded(core, load.first, batch); break;
     case KZ_LOAD_WATCH: kz_watchers_on_loaded(core, &load, batch, event->results); break;
     case KZ_LOAD_REPLAY: kz_replaying_on_loaded(core, &load, batch, event->results); break;
+    case KZ_LOAD_PEER: kz_repairing_on_loaded(core, &load, batch, event->results); break;
+    case KZ_LOAD_SCRUB: kz_scrubbing_on_loaded(core, &load, batch); break;
     }
     kz_batch_release(event->batch);
 }

@@ -20,6 +20,8 @@ struct kz_sim_order {
     struct kz_sim_order *next;
     uint64_t done_ms;
     bool is_load;
+    bool is_repair;
+    struct kz_repair_order repair;
     struct kz_write_order write;
     struct kz_load_order load;
 };
@@ -89,6 +91,7 @@ static void add_order(struct kz_sim *sim, struct kz_sim_node *node, const struct
 static void free_order(struct kz_sim_order *order)
 {
     kz_batch_release(order->write.batch);
+    kz_batch_release(order->repair.entry);
     free(order->write.results);
     free(order);
 }
@@ -106,6 +109,11 @@ static void complete_write(struct kz_sim_node *node, const struct kz_write_order
 static void complete_load(struct kz_sim_node *node, const struct kz_load_order *load)
 {
     struct kz_event event = {.type = KZ_EVENT_LOADED, .ticket = load->ticket};
+    if (!kz_sim_disk_examine(&node->disk, load, &event.fault)) {
+        event.status = KZ_CORRUPT;
+        kz_sim_event(node, &event, NULL);
+        return;
+    }
     event.batch = kz_sim_disk_read(&node->disk, load->first, load->count_max, load->size_max);
     event.status = event.batch == NULL ? KZ_NOT_FOUND : KZ_OK;
     uint8_t *results = NULL;
@@ -116,6 +124,13 @@ static void complete_load(struct kz_sim_node *node, const struct kz_load_order *
         event.results = results;
     }
     kz_sim_event(node, &event, results);
+}
+
+static void complete_repair(struct kz_sim_node *node, const struct kz_repair_order *repair)
+{
+    struct kz_event event = {.type = KZ_EVENT_REPAIRED, .ticket = repair->ticket};
+    event.status = kz_sim_disk_repair(&node->disk, repair);
+    kz_sim_event(node, &event, NULL);
 }
 
 static void complete_orders(struct kz_sim *sim, struct kz_sim_node *node)
@@ -131,7 +146,9 @@ static void complete_orders(struct kz_sim *sim, struct kz_sim_node *node)
             return;
         }
         node->orders = order->next;
-        if (order->is_load)
+        if (order->is_repair)
+            complete_repair(node, &order->repair);
+        else if (order->is_load)
             complete_load(node, &order->load);
         else
             complete_write(node, &order->write);
@@ -188,6 +205,11 @@ static void carry_out(struct kz_sim *sim, struct kz_sim_node *node, const struct
     }
     for (uint32_t i = 0; i < update->load_count; i++)
         add_order(sim, node, &(struct kz_sim_order){.is_load = true, .load = update->loads[i]});
+    for (uint32_t i = 0; i < update->repair_count; i++) {
+        struct kz_sim_order order = {.is_repair = true, .repair = update->repairs[i]};
+        if (order.repair.entry != NULL) kz_batch_retain(order.repair.entry);
+        add_order(sim, node, &order);
+    }
     for (uint32_t i = 0; i < update->close_count; i++)
         kz_sim_network_close(sim, node->id, update->closes[i].link);
     if (update->image != 0) kz_sim_image_order(sim, node, update->image);
@@ -300,6 +322,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .entries_max = sim->options.entries_max,
         .accept_time = sim->options.accept_time,
         .image_every = sim->options.image_every,
+        .scrub_pass_ms = sim->options.scrub_pass_ms,
         .demo_clock = sim->options.demo_rate > 0,
         .demo_rate = sim->options.demo_rate,
     };
@@ -335,6 +358,25 @@ void kz_sim_start_all(struct kz_sim *sim)
 void kz_sim_crash(struct kz_sim *sim, uint64_t id)
 {
     if (sim->nodes[id].core != NULL) bring_down(sim, &sim->nodes[id]);
+}
+
+void kz_sim_rot(struct kz_sim *sim, uint64_t id, uint64_t index, enum kz_damage damage)
+{
+    struct kz_sim_disk *disk = &sim->nodes[id].disk;
+    KZ_ASSERT(index > 0 && index <= disk->last);
+    struct kz_sim_entry *entry = &disk->entries[index - 1];
+    entry->record_rots |= damage == KZ_DAMAGE_RECORD || damage == KZ_DAMAGE_BOTH;
+    entry->leaf_rots |= damage == KZ_DAMAGE_LEAF || damage == KZ_DAMAGE_BOTH;
+    if (damage == KZ_DAMAGE_RESULTS) disk->results_rot = index;
+}
+
+bool kz_sim_is_rotten(const struct kz_sim *sim, uint64_t id)
+{
+    const struct kz_sim_disk *disk = &sim->nodes[id].disk;
+    for (uint64_t i = 0; i < disk->last; i++) {
+        if (disk->entries[i].record_rots || disk->entries[i].leaf_rots) return true;
+    }
+    return disk->results_rot > 0;
 }
 
 void kz_sim_wipe(struct kz_sim *sim, uint64_t id)

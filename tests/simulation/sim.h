@@ -29,11 +29,14 @@ struct kz_sim_options {
     uint64_t entries_max; /* 0: the core's default */
     int64_t accept_time;
     uint64_t image_every; /* 0: no images */
+    uint64_t scrub_pass_ms;
 };
 
 struct kz_sim_entry {
     uint64_t term;
     uint32_t size;
+    bool record_rots; /* it can not be read, though the record here is what was written */
+    bool leaf_rots;
     uint8_t *record;
 };
 
@@ -56,8 +59,9 @@ struct kz_sim_disk {
     uint8_t *results;
     uint64_t applied;
     struct kz_sim_image images[2]; /* the newest first */
-    bool full;                     /* writes fail with KZ_NO_SPACE until it is not */
-    bool low; /* writes are stored out of the room that is kept for a full disk */
+    bool low;             /* writes are stored out of the room that is kept for a full disk */
+    uint64_t results_rot; /* the first of a block of results that can not be read; 0: none */
+    bool full;            /* writes fail with KZ_NO_SPACE until it is not */
 };
 
 struct kz_sim_order; /* a write or a load under way */
@@ -113,6 +117,12 @@ void kz_sim_start_all(struct kz_sim *sim);          /* the founders */
 void kz_sim_crash(struct kz_sim *sim, uint64_t id); /* writes under way are lost */
 void kz_sim_wipe(struct kz_sim *sim, uint64_t id);  /* the disk of a node that is down */
 void kz_sim_stop(struct kz_sim *sim, uint64_t id);  /* SIGTERM */
+
+/* Damages entry INDEX on a node's disk: its record, its leaf or both, or the block of results that
+ * begins with it. */
+void kz_sim_rot(struct kz_sim *sim, uint64_t id, uint64_t index, enum kz_damage damage);
+/* Returns: whether something on its disk is damaged. */
+bool kz_sim_is_rotten(const struct kz_sim *sim, uint64_t id);
 
 /* Breaks the connections between two nodes (or a node and all others) until healed. */
 void kz_sim_cut(struct kz_sim *sim, uint64_t a, uint64_t b);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define RESULTS_PER_BLOCK 1024
+
 static void truncate(struct kz_sim_disk *disk, uint64_t from)
 {
     while (disk->last >= from)
@@ -29,7 +31,8 @@ static void append(struct kz_sim_disk *disk, uint64_t term, const uint8_t *recor
         disk->results = kz_memory_resize(disk->results, disk->capacity);
     }
     struct kz_sim_entry *entry = &disk->entries[disk->last++];
-    *entry = (struct kz_sim_entry){term, size, kz_memory_resize(NULL, size)};
+    *entry =
+        (struct kz_sim_entry){.term = term, .size = size, .record = kz_memory_resize(NULL, size)};
     memcpy(entry->record, record, size);
 }
 
@@ -72,6 +75,57 @@ struct kz_batch *kz_sim_disk_read(const struct kz_sim_disk *disk, uint64_t first
         memcpy(kz_batch_add(batch, entry->term, entry->size), entry->record, entry->size);
     }
     return batch;
+}
+
+bool kz_sim_disk_examine(const struct kz_sim_disk *disk, const struct kz_load_order *order,
+                         struct kz_fault *out_fault)
+{
+    for (uint64_t i = order->first; i < order->first + order->count_max && i <= disk->last; i++) {
+        const struct kz_sim_entry *entry = &disk->entries[i - 1];
+        if (!entry->record_rots && !entry->leaf_rots) continue;
+        out_fault->index = i;
+        out_fault->count = 1;
+        out_fault->damage = !entry->leaf_rots    ? KZ_DAMAGE_RECORD
+                            : entry->record_rots ? KZ_DAMAGE_BOTH
+                                                 : KZ_DAMAGE_LEAF;
+        return false;
+    }
+    uint64_t end = order->first + order->count_max;
+    bool rots = disk->results_rot > 0 && disk->results_rot + RESULTS_PER_BLOCK > order->first &&
+                disk->results_rot < end;
+    if (!order->with_results || !rots) return true;
+    *out_fault = (struct kz_fault){KZ_DAMAGE_RESULTS, disk->results_rot, RESULTS_PER_BLOCK};
+    return false;
+}
+
+static enum kz_status repair_results(struct kz_sim_disk *disk, const struct kz_repair_order *order)
+{
+    KZ_ASSERT(order->index == disk->results_rot && order->count == RESULTS_PER_BLOCK);
+    memcpy(disk->results + order->index - 1, order->results, order->count);
+    disk->results_rot = 0;
+    return KZ_OK;
+}
+
+enum kz_status kz_sim_disk_repair(struct kz_sim_disk *disk, const struct kz_repair_order *order)
+{
+    if (order->results != NULL) return repair_results(disk, order);
+    if (order->index > disk->last) return KZ_NOT_FOUND;
+
+    struct kz_sim_entry *entry = &disk->entries[order->index - 1];
+    if (entry->record_rots) {
+        uint32_t size;
+        if (order->entry == NULL) return KZ_MISMATCH;
+        const uint8_t *record = kz_batch_record(order->entry, 0, &size);
+        if (kz_batch_term(order->entry, 0) != entry->term) return KZ_MISMATCH;
+        bool same = size == entry->size && memcmp(record, entry->record, size) == 0;
+        if (!same && !(entry->leaf_rots && order->is_proven)) return KZ_MISMATCH;
+        if (entry->leaf_rots && !order->is_proven) return KZ_MISMATCH;
+        entry->record = kz_memory_resize(entry->record, size);
+        memcpy(entry->record, record, size);
+        entry->size = size;
+    }
+    entry->record_rots = entry->leaf_rots = false;
+    return KZ_OK;
 }
 
 struct kz_term_run *kz_sim_disk_runs(const struct kz_sim_disk *disk, uint32_t *out_count)
