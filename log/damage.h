@@ -50,9 +50,10 @@ struct kz_log_repair {
     uint32_t count;
 };
 
-/* One transaction, on the appending thread. What is sound is left alone. Errors: KZ_NOT_FOUND (INDEX
- * was dropped meanwhile), KZ_MISMATCH (ENTRY is not what stood here, or proof is missing: nothing is changed), KZ_CORRUPT (it can not be
- * repaired here: nothing is changed), KZ_NO_SPACE, KZ_NO_MEMORY, KZ_IO (poisons), KZ_POISONED. */
+/* One transaction, on the appending thread. What is sound is left alone. Errors: KZ_NOT_FOUND
+ * (INDEX was dropped meanwhile), KZ_MISMATCH (ENTRY is not what stood here, or proof is missing:
+ * nothing is changed), KZ_CORRUPT (it can not be repaired here: nothing is changed), KZ_NO_SPACE,
+ * KZ_NO_MEMORY, KZ_IO (poisons), KZ_POISONED. */
 enum kz_status kz_log_repair(struct kz_log *log, const struct kz_log_repair *repair,
                              struct kz_error *error);
 

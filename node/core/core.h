@@ -216,6 +216,7 @@ struct kz_core_figures {
     uint64_t damaged, repaired; /* ever found damaged, and repaired, by this process */
     uint64_t scrubbed_index;    /* of the pass that is under way */
     uint64_t scrub_passes;
+    int64_t scrub_last_ms;  /* wall time at the end of the last pass, 0: none yet */
     uint64_t replay_target; /* while starting: the index to reach */
     struct kz_machine_figures machine;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/core/repairing.h"
 
+#include "node/core/lost.h"
 #include "node/core/memory.h"
 #include "node/core/state.h"
 #include "node/core/tail_cache.h"
@@ -114,10 +115,13 @@ static const char *place_text(enum kz_damage damage)
 
 static void halt_beyond_repair(struct kz_core *core, uint64_t index)
 {
+    char hint[KZ_LOST_HINT_SIZE];
+    const struct kz_member *self = &core->options.self;
+    kz_lost_hint(core->options.id, kz_members_next_id(core), self->peer, self->client, hint);
     kz_core_halt(core, KZ_CORRUPT,
-                 "entry %llu, or the pages that lead to it, can not be read on this node's disk "
-                 "and not be repaired in their place: the other nodes have it; " KZ_REPLACE_HINT,
-                 (unsigned long long)index);
+                 "entry %llu, or the pages that lead to it, are damaged on this node's disk beyond "
+                 "repair; %s",
+                 (unsigned long long)index, hint);
 }
 
 /* Takes the entry from memory, when it is one of the last and still there. */

@@ -52,6 +52,7 @@ void kz_scrubbing_on_loaded(struct kz_core *core, const struct kz_load_underway 
     scrub->due_ms = core->now_ms + pace(core, batch->count, batch->size);
     if (scrub->next <= core->results.stored) return;
     core->figures.scrub_passes++;
+    core->figures.scrub_last_ms = core->wall_ms;
 }
 
 uint64_t kz_scrubbing_wake(const struct kz_core *core)

@@ -12,10 +12,8 @@
 #define RESULTS_RING       (UINT32_C(1) << 20)
 #define RESULTS_WAIT_MS    200
 #define RESULTS_WAIT_COUNT 65536
-#define LOADS_RESERVED     16   /* places that watchers leave to raft */
 #define LOOK_MS            1000 /* between two looks for room on a full disk */
-#define LOADS_RESERVED \
-    20 /* places that watchers and peers leave to raft, the start and the scrub */
+#define LOADS_RESERVED     20   /* places that watchers and peers leave to raft and the scrub */
 
 void kz_storing_init(struct kz_core *core, uint64_t applied)
 {

@@ -3,6 +3,7 @@
 
 #include "node/core/lost.h"
 #include "node/shell/bounds.h"
+#include "node/shell/probe.h"
 #include "statemachine/base/assert.h"
 
 #include <string.h>
@@ -174,13 +175,32 @@ static enum kz_status settle(const struct kz_options *options, const struct kz_d
     return kz_vote_write(options->data, &directory->vote, error);
 }
 
+/* The ledger can not be opened, for the reason in ERROR: says what to do. */
+static enum kz_status refuse_damaged(const struct kz_options *options, struct kz_error *error)
+{
+    char hint[KZ_LOST_HINT_SIZE];
+    struct kz_error reason = *error;
+    struct kz_identity identity = {0};
+    (void)kz_identity_read(options->data, &identity, NULL);
+    uint64_t id = identity.id != 0 ? identity.id : options->id;
+    kz_lost_hint(id, next_id(options, &identity), text_of(&options->peer),
+                 text_of(&options->client), hint);
+    return kz_error_set(error, reason.status, "%.*s: the other nodes have what it held; %s",
+                        (int)(sizeof reason.text - sizeof hint - 48), reason.text, hint);
+}
+
 /* An existing ledger is opened before anything is judged, a new one made only when all is right. */
 static enum kz_status open_parts(const struct kz_options *options, struct kz_directory *directory,
                                  struct kz_error *error)
 {
-    enum kz_status status =
-        kz_log_open(options->data, KZ_LOG_EXISTING, options->map_size, &directory->log, error);
+    enum kz_status status = kz_probe_ledger(options->data, options->map_size, error);
+    if (status == KZ_OK) {
+        status =
+            kz_log_open(options->data, KZ_LOG_EXISTING, options->map_size, &directory->log, error);
+    }
     bool is_new = status == KZ_NOT_FOUND;
+    if (status == KZ_CORRUPT || status == KZ_MISMATCH || status == KZ_MALFORMED)
+        return refuse_damaged(options, error);
     if (status != KZ_OK && !is_new) return status;
 
     bool has_ledger = !is_new && kz_log_last_index(directory->log) > 0;
@@ -209,6 +229,29 @@ enum kz_status kz_directory_open(const struct kz_options *options,
     }
     *out_directory = directory;
     return KZ_OK;
+}
+
+struct kz_batch *kz_directory_read_members(struct kz_directory *directory,
+                                           struct kz_membership_fields *out_members)
+{
+    uint32_t count = 0;
+    const uint64_t *memberships = kz_log_memberships(directory->log, &count);
+
+    while (count > 0) {
+        uint32_t size = 0;
+        struct kz_entry entry;
+        struct kz_error error;
+        struct kz_batch *batch = NULL;
+        if (kz_log_read(directory->log, memberships[--count], 1, SIZE_MAX, &batch, &error) != KZ_OK)
+            continue;
+        const uint8_t *record = kz_batch_record(batch, 0, &size);
+        if (kz_record_decode(record, size, &entry) == KZ_OK && entry.type == KZ_MEMBERSHIP) {
+            *out_members = entry.membership;
+            return batch;
+        }
+        kz_batch_release(batch);
+    }
+    return NULL;
 }
 
 void kz_directory_close(struct kz_directory *directory)

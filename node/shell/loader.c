@@ -9,6 +9,7 @@ struct load {
     struct kz_job job;
     struct kz_load_order order;
     enum kz_status status;
+    struct kz_fault fault; /* with KZ_CORRUPT */
     struct kz_error error;
     struct kz_batch *batch;
     uint8_t *results;
@@ -36,6 +37,21 @@ static void read_load(struct kz_loader *loader, struct load *load)
     load->batch = NULL;
 }
 
+/* Finds out what a load that failed with KZ_CORRUPT met: it read no further than its bytes go. */
+static void examine(struct kz_loader *loader, struct load *load)
+{
+    const struct kz_load_order *order = &load->order;
+    uint64_t fits = order->size_max / (KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_HEADER_SIZE) + 1;
+    uint32_t count = order->count_max < fits ? order->count_max : (uint32_t)fits;
+    struct kz_error error = {.text = ""};
+
+    enum kz_status status =
+        kz_log_examine(loader->log, order->first, count, order->with_results, &load->fault, &error);
+    if (status == KZ_OK) return;
+    load->status = status;
+    load->error = error;
+}
+
 static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
 {
     struct kz_job *job;
@@ -43,6 +59,7 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
     while ((job = kz_jobs_take(jobs)) != NULL) {
         struct kz_jobs done = {0};
         read_load(context, (struct load *)job);
+        if (((struct load *)job)->status == KZ_CORRUPT) examine(context, (struct load *)job);
         kz_jobs_add(&done, job);
         kz_worker_done(worker, done);
     }
@@ -65,6 +82,7 @@ static void on_done(void *context)
         kz_inbox_add(loader->inbox, &(struct kz_event){.type = KZ_EVENT_LOADED,
                                                        .ticket = load->order.ticket,
                                                        .status = load->status,
+                                                       .fault = load->fault,
                                                        .batch = load->batch,
                                                        .results = load->results});
         kz_jobs_add(&loader->told, job);

@@ -132,6 +132,8 @@ static void carry_out(struct node *node, const struct kz_update *update)
     if (!keep_promises(node, update)) return;
     for (uint32_t i = 0; i < update->write_count; i++)
         kz_ledger_writer_give(&node->writer, &update->writes[i]);
+    for (uint32_t i = 0; i < update->repair_count; i++)
+        kz_ledger_writer_repair(&node->writer, &update->repairs[i]);
     for (uint32_t i = 0; i < update->outgoing_count; i++)
         kz_sockets_send(node->sockets, &update->outgoing[i]);
     for (uint32_t i = 0; i < update->load_count; i++)
@@ -315,6 +317,8 @@ static enum kz_status create_core(struct node *node)
         .election_timeout_ms = (uint32_t)options->election_timeout_ms,
         .heartbeat_ms = (uint32_t)options->heartbeat_ms,
         .refusals_per_minute = (uint32_t)options->refusals_per_minute,
+        .scrub_pass_ms = options->scrub_days * 86400000,
+        .scrub_bytes_per_s = options->scrub_rate << 20,
         .accept_time = options->accept_time,
         .join = options->join,
         .demo_clock = options->clock.demo,
@@ -332,7 +336,12 @@ static enum kz_status create_core(struct node *node)
             core.first.members[i] = member_of(member->id, &member->peer);
         }
     }
-    return kz_core_create(&core, &node->core, &node->error);
+    struct kz_membership_fields members;
+    struct kz_batch *batch = kz_directory_read_members(node->directory, &members);
+    if (batch != NULL) core.ledger.members = &members;
+    enum kz_status status = kz_core_create(&core, &node->core, &node->error);
+    kz_batch_release(batch);
+    return status;
 }
 
 /* Descriptors for all connections that the options allow, as far as the system grants them. */

@@ -5,6 +5,15 @@
 
 enum role { ROLE_FOLLOWER, ROLE_CANDIDATE, ROLE_LEADER, ROLE_STARTING, ROLE_HALTED };
 
+static void write_damage(const struct kz_core_figures *core, FILE *out)
+{
+    if (core->damaged_index == 0) return;
+    fprintf(out,
+            "damaged: entry %" PRIu64 " can not be read on this node's disk, and is asked for from "
+            "the other nodes\n",
+            core->damaged_index);
+}
+
 bool kz_metrics_write_ready(const struct kz_node_figures *figures, FILE *out)
 {
     const struct kz_core_figures *core = &figures->core;
@@ -17,6 +26,7 @@ bool kz_metrics_write_ready(const struct kz_node_figures *figures, FILE *out)
         fprintf(out,
                 "ready: node %" PRIu64 " is at entry %" PRIu64 ", the leader is node %" PRIu64 "\n",
                 figures->id, core->applied_index, core->leader);
+        write_damage(core, out);
         return true;
     }
     if (core->joining) {
@@ -35,6 +45,7 @@ bool kz_metrics_write_ready(const struct kz_node_figures *figures, FILE *out)
                 "\n",
                 core->applied_index, core->commit_index, core->leader);
     }
+    write_damage(core, out);
     return false;
 }
 
@@ -173,6 +184,22 @@ static void write_disk(const struct kz_node_figures *figures, FILE *out)
     counter(out, "kezek_load_failures_total", "Reads that failed.", figures->load_failures);
 }
 
+static void write_damage_figures(const struct kz_core_figures *core, FILE *out)
+{
+    gauge(out, "kezek_damaged_index",
+          "An entry that is damaged on this disk and not repaired yet, 0 for none.",
+          core->damaged_index);
+    counter(out, "kezek_damaged_entries_total", "Entries found damaged.", core->damaged);
+    counter(out, "kezek_repaired_entries_total", "Entries repaired.", core->repaired);
+    gauge(out, "kezek_scrubbed_index", "How far the scrub has read the ledger.",
+          core->scrubbed_index);
+    counter(out, "kezek_scrub_passes_total", "Times that the scrub has read the whole ledger.",
+            core->scrub_passes);
+    head(out, "kezek_scrub_last_pass_seconds", "gauge",
+         "When the scrub last reached the ledger's end, by this node's clock; 0 for not yet.");
+    fprintf(out, "kezek_scrub_last_pass_seconds %.3f\n", (double)core->scrub_last_ms / 1000);
+}
+
 static void write_process(const struct kz_node_figures *figures, FILE *out)
 {
     histogram(out, "kezek_step_seconds", "Duration of the core's steps.", &figures->steps);
@@ -200,5 +227,6 @@ void kz_metrics_write(const struct kz_node_figures *figures, FILE *out)
     write_machine(&figures->core.machine, out);
     write_links(&figures->sockets, out);
     write_disk(figures, out);
+    write_damage_figures(&figures->core, out);
     write_process(figures, out);
 }

@@ -67,6 +67,10 @@ static const struct option table[] = {
      KZ_CONNECTIONS_LIMIT, "1 to 60000", "the same from one address (256)"},
     {"refusals-per-minute", "N", KIND_NUMBER, AT(refusals_per_minute), 1, UINT32_MAX,
      "1 to 4294967295", "entries that the rules refuse, for each actor (100)"},
+    {"scrub-days", "N", KIND_NUMBER, AT(scrub_days), 0, 365, "0 to 365",
+     "read the whole ledger once in N days, to find and repair damage; 0: never (7)"},
+    {"scrub-rate", "MIB", KIND_NUMBER, AT(scrub_rate), 0, 1024, "0 to 1024",
+     "and at least so many MiB of it a second (0)"},
     {"accept-time", "INSTANT", KIND_INSTANT, AT(accept_time), 0, 0,
      "an instant such as 2026-11-23T07:00:00+05:00",
      "let the ledger's time step more than a day forward, up to INSTANT"},
@@ -341,6 +345,7 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
         .connections = KZ_CONNECTIONS_MAX,
         .connections_per_address = KZ_CONNECTIONS_PER_ADDRESS_MAX,
         .refusals_per_minute = 100,
+        .scrub_days = 7,
     };
     enum kz_status status = read_flags(options, argc, argv, error);
     if (status != KZ_OK || options->help || options->version) return status;

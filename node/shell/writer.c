@@ -11,10 +11,13 @@
 
 #define GROUP_MAX 1024
 
-/* One write; or a report that the write of TICKET found the disk full and is being tried again. */
+/* One write; or a repair; or a report that the write of TICKET found the disk full and is being
+ * tried again. */
 struct write {
     struct kz_job job;
     struct kz_write_order order;
+    struct kz_repair_order repair;
+    bool is_repair;
     bool is_report;
     bool ends_group; /* with the figures of the group's transaction */
     enum kz_status status;
@@ -38,7 +41,7 @@ struct group {
 
 static bool fits(const struct group *group, const struct write *next)
 {
-    if (next == NULL || group->count == GROUP_MAX) return false;
+    if (next == NULL || next->is_repair || group->count == GROUP_MAX) return false;
     if (group->count == 0) return true;
     if (next->order.drop_from != 0) return false;
     return next->order.batch == NULL ||
@@ -134,6 +137,25 @@ static void hand_over(struct kz_worker *worker, struct group *group)
     kz_worker_done(worker, done);
 }
 
+static void repair(struct kz_ledger_writer *writer, struct kz_worker *worker, struct write *write)
+{
+    const struct kz_repair_order *order = &write->repair;
+    const struct kz_log_repair repair = {.index = order->index,
+                                         .entry = order->entry,
+                                         .is_proven = order->is_proven,
+                                         .results = order->results,
+                                         .count = order->count};
+    struct kz_error error = {.text = ""};
+    struct kz_jobs done = {0};
+
+    write->status = writer->broken;
+    if (write->status == KZ_OK) write->status = kz_log_repair(writer->log, &repair, &error);
+    if (write->status == KZ_IO || write->status == KZ_POISONED) writer->broken = write->status;
+    strncat(write->reason, error.text, sizeof write->reason - 1);
+    kz_jobs_add(&done, &write->job);
+    kz_worker_done(worker, done);
+}
+
 static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
 {
     struct kz_ledger_writer *writer = context;
@@ -141,6 +163,10 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
 
     while (jobs->first != NULL) {
         struct kz_error error = {.text = ""};
+        if (((struct write *)jobs->first)->is_repair) {
+            repair(writer, worker, (struct write *)kz_jobs_take(jobs));
+            continue;
+        }
         take_group(&group, jobs);
 
         uint64_t begin_ns = kz_clocks_monotonic_ns();
@@ -182,6 +208,18 @@ static void count_write(struct kz_writer_figures *figures, const struct write *w
     figures->bytes += write->order.batch->size;
 }
 
+static void tell_repaired(struct kz_ledger_writer *writer, struct write *write)
+{
+    if (write->reason[0] != '\0') {
+        kz_journal(KZ_NOTICE_WARNING, "repair_failed index=%llu reason=\"%s\"",
+                   (unsigned long long)write->repair.index, write->reason);
+    }
+    kz_inbox_add(writer->inbox, &(struct kz_event){.type = KZ_EVENT_REPAIRED,
+                                                   .ticket = write->repair.ticket,
+                                                   .status = write->status});
+    free(write);
+}
+
 /* On the loop's thread: one STORED for each transaction, or what failed. */
 static void tell(struct kz_ledger_writer *writer, struct kz_jobs done)
 {
@@ -192,6 +230,10 @@ static void tell(struct kz_ledger_writer *writer, struct kz_jobs done)
                                  .ticket = write->order.ticket,
                                  .status = write->has_room ? KZ_OK : KZ_NO_SPACE,
                                  .used_bytes = write->used_bytes};
+        if (write->is_repair) {
+            tell_repaired(writer, write);
+            continue;
+        }
         if (write->status != KZ_OK) {
             event.type = KZ_EVENT_STORE_FAILED;
             event.status = write->status;
@@ -234,5 +276,14 @@ void kz_ledger_writer_give(struct kz_ledger_writer *writer, const struct kz_writ
 
     write->order = *order;
     writer->figures.waiting++;
+    kz_worker_give(&writer->worker, &write->job);
+}
+
+void kz_ledger_writer_repair(struct kz_ledger_writer *writer, const struct kz_repair_order *order)
+{
+    struct write *write = kz_job_create(sizeof *write);
+
+    write->is_repair = true;
+    write->repair = *order;
     kz_worker_give(&writer->worker, &write->job);
 }

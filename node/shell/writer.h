@@ -5,7 +5,9 @@
  * 1. Writes reach the ledger in the order of their tickets.
  * 2. Group commit: all that wait and drop nothing go into one transaction (one fdatasync), at most
  *    KZ_WRITE_GROUP_SIZE of entries.
- * 3. A write that found the disk full is reported once and tried again each KZ_SPACE_RETRY_MS;
+ * 3. A repair is a transaction of its own; when it fails without having changed anything, the
+ * writes go on.
+ * 4. A write that found the disk full is reported once and tried again each KZ_SPACE_RETRY_MS;
  *    nothing overtakes it. After any other failure every later write fails too. */
 #ifndef KZ_WRITER_H
 #define KZ_WRITER_H
@@ -39,6 +41,9 @@ enum kz_status kz_ledger_writer_start(struct kz_ledger_writer *writer, uv_loop_t
 
 /* Does what was given (but for what finds the disk full), then ends the thread. */
 void kz_ledger_writer_finish(struct kz_ledger_writer *writer);
+
+/* Repairs in order with the writes. What ORDER points to stays as it is until REPAIRED. */
+void kz_ledger_writer_repair(struct kz_ledger_writer *writer, const struct kz_repair_order *order);
 
 /* Takes over the order's results; its batch stays the core's, who keeps it until STORED. */
 void kz_ledger_writer_give(struct kz_ledger_writer *writer, const struct kz_write_order *order);

@@ -36,6 +36,19 @@ static void first_entry(const struct kz_frame *frame, struct kz_writer *writer)
     is_the_same(writer, frame);
 }
 
+static void fetch(const struct kz_frame *frame, struct kz_writer *writer)
+{
+    struct kz_peer_fetch fetch;
+    struct kz_peer_fetched fetched;
+    if (kz_peer_fetch_decode(frame, &fetch) == KZ_OK) {
+        kz_peer_fetch_encode(writer, &fetch);
+        is_the_same(writer, frame);
+    } else if (kz_peer_fetched_decode(frame, &fetched) == KZ_OK) {
+        kz_peer_fetched_encode(writer, &fetched);
+        is_the_same(writer, frame);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t again[2 * KZ_RECORD_SIZE_MAX];
@@ -56,5 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     refused(&frame, &writer);
     writer = kz_writer_init(again, sizeof(again));
     first_entry(&frame, &writer);
+    writer = kz_writer_init(again, sizeof(again));
+    fetch(&frame, &writer);
     return 0;
 }

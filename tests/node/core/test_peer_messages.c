@@ -165,6 +165,69 @@ static void a_first_entry_is_a_membership_or_nothing(void **state)
     assert_int_equal(kz_peer_first_entry_decode(&frame, &members), KZ_MALFORMED);
 }
 
+/* Every size but the right one, and every value of a byte that is reserved, is malformed. */
+static void a_fetch_comes_back_and_nothing_else_is_one(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_fetch_encode(&writer, &(struct kz_peer_fetch){1025, KZ_FETCH_RESULTS_MAX, true});
+    struct kz_frame frame = parsed(&writer);
+    uint8_t *body = buffer + KZ_FRAME_HEADER_SIZE;
+    struct kz_peer_fetch again;
+    assert_int_equal(frame.body_size, 16);
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_OK);
+    assert_int_equal(again.index, 1025);
+    assert_int_equal(again.count, KZ_FETCH_RESULTS_MAX);
+    assert_true(again.results);
+
+    body[12] = 0; /* of entries one at a time */
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+    body[12] = 2;
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+    body[12] = 1;
+    for (size_t i = 13; i < 16; i++) {
+        body[i] = 1;
+        assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+        body[i] = 0;
+    }
+    frame.body_size = 15;
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+    frame.body_size = 16;
+    kz_put_u64(body, 0);
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+}
+
+static void what_was_fetched_comes_back(void **state)
+{
+    (void)state;
+    static const uint8_t results[3] = {1, 2, 3};
+    struct kz_peer_fetched again;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_fetched_encode(&writer, &(struct kz_peer_fetched){.fetch = {7, 3, true},
+                                                              .is_committed = true,
+                                                              .content = results,
+                                                              .size = sizeof(results)});
+    struct kz_frame frame = parsed(&writer);
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
+    assert_int_equal(again.state, KZ_FETCHED_HERE);
+    assert_true(again.is_committed);
+    assert_int_equal(again.size, 3);
+    assert_memory_equal(again.content, results, 3);
+    frame.body_size--; /* two results for three */
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+
+    writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_fetched_encode(
+        &writer, &(struct kz_peer_fetched){.fetch = {7, 1, false}, .state = KZ_FETCHED_DAMAGED});
+    frame = parsed(&writer);
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
+    assert_int_equal(again.state, KZ_FETCHED_DAMAGED);
+    buffer[KZ_FRAME_HEADER_SIZE + 13] = KZ_FETCHED_HERE; /* and no entry */
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+    buffer[KZ_FRAME_HEADER_SIZE + 13] = KZ_FETCHED_END;
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +237,8 @@ int main(void)
         cmocka_unit_test(a_refusal_comes_back),
         cmocka_unit_test(pairs_come_back_at_their_widths),
         cmocka_unit_test(a_first_entry_is_a_membership_or_nothing),
+        cmocka_unit_test(a_fetch_comes_back_and_nothing_else_is_one),
+        cmocka_unit_test(what_was_fetched_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,8 @@ static void set_up(struct fixture *fixture, uint64_t map_size)
 
 static void remove_directory(const char *directory)
 {
-    static const char *const names[] = {"ledger/data.mdb", "ledger/lock.mdb", "ledger", ""};
+    static const char *const names[] = {"ledger/data.mdb", "ledger/lock.mdb", "ledger", "reached",
+                                        ""};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
@@ -160,6 +161,35 @@ static void results_of_several_writes_are_joined(void **state)
     tear_down(&fixture);
 }
 
+/* Gives a repair of entry INDEX (it needs none) and waits for what comes of it. */
+static enum kz_status repair(struct fixture *fixture, uint64_t index)
+{
+    uint32_t told = fixture->inbox.count;
+    const struct kz_repair_order order = {.ticket = 70 + index, .index = index, .count = 1};
+    kz_ledger_writer_repair(&fixture->writer, &order);
+    while (fixture->inbox.count == told || last_event(fixture).type != KZ_EVENT_REPAIRED)
+        uv_run(&fixture->loop, UV_RUN_ONCE);
+    assert_int_equal(last_event(fixture).ticket, 70 + index);
+    return last_event(fixture).status;
+}
+
+static void a_repair_takes_its_turn_and_stops_nothing(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+
+    set_up(&fixture, 0);
+    give(&fixture, 0, 1, 10, 1, 0, 0);
+    assert_int_equal(repair(&fixture, 10), KZ_OK); /* it is there by now */
+    assert_int_equal(repair(&fixture, 11), KZ_NOT_FOUND);
+    give(&fixture, 0, 11, 10, 1, 0, 0);
+    wait_for_ticket(&fixture, 2);
+    assert_int_equal(repair(&fixture, 11), KZ_OK);
+    assert_int_equal(kz_log_last_index(fixture.log), 20);
+    assert_int_equal(fixture.writer.figures.entries, 20);
+    tear_down(&fixture);
+}
+
 static void a_full_map_is_reported_once_and_nothing_overtakes(void **state)
 {
     struct fixture fixture;
@@ -193,6 +223,7 @@ int main(void)
         cmocka_unit_test(writes_that_wait_share_a_transaction),
         cmocka_unit_test(a_dropped_tail_is_dropped_in_its_turn),
         cmocka_unit_test(results_of_several_writes_are_joined),
+        cmocka_unit_test(a_repair_takes_its_turn_and_stops_nothing),
         cmocka_unit_test(a_full_map_is_reported_once_and_nothing_overtakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
