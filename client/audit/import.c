@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kezek-audit import: builds a ledger from lines of JSON.
  *
- * It is built in DIR/import.new and moved to its place when it is whole: an error of the file
+ * It is built in DIR/ledger.draft and moved to its place when it is whole: an error of the file
  * leaves DIR empty. A result that replay does not give is no error of the file: it is said for each
  * line, the ledger (with the results of the replay) is built all the same, and the exit code is 7.
  */
 #include "client/audit/audit.h"
-#include "client/audit/import_directory.h"
 #include "client/audit/line_reader.h"
 #include "client/audit/replay.h"
 #include "client/lines/lines.h"
+#include "client/snapshot/draft.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -182,14 +182,14 @@ static int import_file(struct import *import, const char *data)
 {
     struct kz_error error = {.text = ""};
     struct kz_line_reader *reader = NULL;
-    struct kz_import_directory directory;
+    struct kz_draft draft;
     enum kz_status status = kz_line_reader_open(import->file_name, &reader, &error);
     if (status != KZ_OK) return kz_report_error(&error);
-    status = kz_import_directory_open(data, &directory, &error);
+    status = kz_draft_open(data, &draft, &error);
     if (status == KZ_OK) {
-        status = build(import, reader, directory.draft, &error);
-        if (status == KZ_OK) status = kz_import_directory_keep(&directory, &error);
-        kz_import_directory_close(&directory);
+        status = build(import, reader, draft.place, &error);
+        if (status == KZ_OK) status = kz_draft_keep(&draft, &error);
+        kz_draft_close(&draft);
     }
     kz_line_reader_close(reader);
     if (status != KZ_OK) return kz_report_error(&error);

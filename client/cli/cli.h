@@ -19,6 +19,7 @@ enum exit_code {
     EXIT_NOT_FOUND = 4,
     EXIT_CONFLICT = 5,
     EXIT_NOT_ALLOWED = 6,
+    EXIT_NOT_VERIFIED = 7,
 };
 
 enum output_format { FORMAT_TABLE, FORMAT_SIMPLE, FORMAT_JSON, FORMAT_JSONL };
@@ -146,6 +147,11 @@ bool kz_cli_entry_line(const struct kezek_entry *entry, char out[static ENTRY_LI
 bool kz_cli_fetch_line(struct kezek_connection *connection, uint64_t index,
                        char out[static ENTRY_LINE_SIZE]);
 
+/* Asks where the applied entries end, which tells too whether a node is there at all. Returns: an
+ * exit code; after it has said what is wrong. */
+int kz_cli_find_end(const struct cli *cli, struct kezek_connection *connection,
+                    uint64_t *out_index);
+
 /* ---- output.c ---- */
 
 bool kz_cli_is_json(const struct cli *cli);
@@ -194,5 +200,8 @@ int kz_cli_request(const struct cli *cli, const struct subcommand *self);
 int kz_cli_territory_show(const struct cli *cli, const struct subcommand *self);
 int kz_cli_endpoint_health(const struct cli *cli, const struct subcommand *self);
 int kz_cli_endpoint_status(const struct cli *cli, const struct subcommand *self);
+int kz_cli_snapshot_save(const struct cli *cli, const struct subcommand *self);
+int kz_cli_snapshot_status(const struct cli *cli, const struct subcommand *self);
+int kz_cli_snapshot_restore(const struct cli *cli, const struct subcommand *self);
 
 #endif

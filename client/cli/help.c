@@ -17,17 +17,18 @@ void kz_cli_print_help(FILE *out)
     for (int i = 0; i < kz_subcommand_count; i++) {
         (void)fprintf(out, "  %-16s  %s\n", kz_subcommands[i].name, kz_subcommands[i].help);
     }
-    (void)fputs("\nkezek help COMMAND tells a command's options. Options of every command:\n"
-                "  --endpoints HOST:PORT,…       the nodes; or KEZEK_ENDPOINTS in the environment\n"
-                "  -o table|simple|json|jsonl    table on a terminal, else simple\n"
-                "  --timeout SECONDS             10 unless given (load: 120); 500ms is a time too\n"
-                "  --actor NUMBER                who asks; 0 unless given\n"
-                "  --request HEX                 the request id, 32 digits; random unless given\n"
-                "  --local                       any node's answer at once, perhaps an older one\n"
-                "\nexit codes: 0 ok, 1 refused by the rules or failed, 2 usage, 3 unavailable or "
-                "not known,\n"
-                "            4 not found, 5 conflict or duplicate, 6 not allowed\n",
-                out);
+    (void)fputs(
+        "\nkezek help COMMAND tells a command's options. Options of every command:\n"
+        "  --endpoints HOST:PORT,…       the nodes; or KEZEK_ENDPOINTS in the environment\n"
+        "  -o table|simple|json|jsonl    table on a terminal, else simple\n"
+        "  --timeout SECONDS             10 unless given (load: 120); 500ms is a time too\n"
+        "  --actor NUMBER                who asks; 0 unless given\n"
+        "  --request HEX                 the request id, 32 digits; random unless given\n"
+        "  --local                       any node's answer at once, perhaps an older one\n"
+        "\nexit codes: 0 ok, 1 refused by the rules or failed, 2 usage, 3 unavailable or "
+        "not known,\n"
+        "            4 not found, 5 conflict or duplicate, 6 not allowed, 7 verification failed\n",
+        out);
 }
 
 static void print_form(const struct kz_field *field)

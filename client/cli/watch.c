@@ -80,8 +80,7 @@ static void on_status(void *data, const struct kezek_answer *answer, const void 
     *(uint64_t *)data = answer->applied;
 }
 
-/* Finds where the ledger ends, which tells too whether a node is there at all. */
-static int find_end(const struct cli *cli, struct kezek_connection *connection, uint64_t *out_index)
+int kz_cli_find_end(const struct cli *cli, struct kezek_connection *connection, uint64_t *out_index)
 {
     struct kezek_error error;
     const struct kezek_question question = {
@@ -99,7 +98,7 @@ static int watch(const struct cli *cli, struct kezek_connection *connection, uin
     struct kezek_error error;
     uint64_t last_index = 0;
 
-    int code = find_end(cli, connection, &last_index);
+    int code = kz_cli_find_end(cli, connection, &last_index);
     if (code != EXIT_OK) return code;
     if (from == 0 && to <= last_index) {
         return kz_cli_fail(EXIT_USAGE,

@@ -127,11 +127,11 @@ class Import(audit.Case):
         self.assertEqual(self.export(), before)
 
     def test_what_an_interrupted_import_left_is_removed(self):
-        draft = self.data / "import.new" / "ledger"
+        draft = self.data / "ledger.draft" / "ledger"
         draft.mkdir(parents=True)
         (draft / "data.mdb").write_text("half")
         self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
-        self.assertFalse((self.data / "import.new").exists())
+        self.assertFalse((self.data / "ledger.draft").exists())
         self.expect(0, "verify", "--data", self.data)
 
     def test_a_long_file_spans_many_transactions(self):

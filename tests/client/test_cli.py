@@ -128,7 +128,7 @@ class CommandLine(Case):
         overview = run("--help").stdout
         self.assertEqual(run("help").stdout, overview)
         names = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", overview, re.M)
-        self.assertEqual(len(names), 27)
+        self.assertEqual(len(names), 30)
         for name in names:
             done = run("help", *name.split())
             self.assertEqual(done.returncode, 0)

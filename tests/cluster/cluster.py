@@ -134,6 +134,7 @@ class Node:
         self.journal = directory / f"node{number}.log"
         self.client, self.peer, self.admin = ports
         self.roster = roster
+        self.cluster_id = CLUSTER_ID
         self.extra: list[str] = []
         self.process: subprocess.Popen | None = None
 
@@ -145,7 +146,7 @@ class Node:
     def arguments(self) -> list[str]:
         return [*self.prefix, PROGRAM, "--id", str(self.number), "--data", str(self.directory),
                 "--client", self.endpoint, "--peer", f"{self.host}:{self.peer}",
-                "--admin", f"{self.host}:{self.admin}", "--cluster-id", CLUSTER_ID,
+                "--admin", f"{self.host}:{self.admin}", "--cluster-id", self.cluster_id,
                 "--cluster", self.roster, *self.extra]
 
     def start(self, *extra: str) -> "Node":

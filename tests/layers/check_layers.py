@@ -25,8 +25,9 @@ ALLOWED = {
     "client/lines": ["statemachine/base", "statemachine/record", "client/lines"],
     "client/lib": ["statemachine/base", "statemachine/record", "client/wire", "client/lines", "client/lib"],
     "client/include": [],
-    "client/cli": ["statemachine/base", "statemachine/record", "client/lines", "client/cli"],
-    "client/audit": ["statemachine", "log", "client/lines", "client/audit"],
+    "client/snapshot": ["statemachine/base", "statemachine/record", "log", "client/snapshot"],
+    "client/cli": ["statemachine/base", "statemachine/record", "log", "client/lines", "client/snapshot", "client/cli"],
+    "client/audit": ["statemachine", "log", "client/lines", "client/snapshot", "client/audit"],
     "ops/demo": ["statemachine/base", "statemachine/record", "ops/demo"],
     "ops/bench": ["statemachine", "log", "client/lines", "client/wire", "ops/bench"],
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/audit/import_directory.h"
+#include "client/snapshot/draft.h"
 
 #include "log/node_files.h"
 #include "log/reached.h"
@@ -12,16 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAFT "import.new"
+#define PLACE "ledger.draft"
 
-/* Finds a file in PATH that an import neither makes nor leaves behind when it is interrupted. */
+/* Finds a file in PATH that a draft neither makes nor leaves behind when it is interrupted. */
 static enum kz_status check_empty(const char *path, struct kz_error *error)
 {
     DIR *directory = opendir(path);
     if (directory == NULL) {
         return kz_error_set(error, KZ_IO, "cannot open %s: %s", path, strerror(errno));
     }
-    static const char *const allowed[] = {".", "..", "lock", DRAFT};
+    static const char *const allowed[] = {".", "..", "lock", PLACE};
     enum kz_status status = KZ_OK;
     const struct dirent *entry = NULL;
     while (status == KZ_OK && (entry = readdir(directory)) != NULL) {
@@ -38,26 +38,26 @@ static enum kz_status check_empty(const char *path, struct kz_error *error)
     return status;
 }
 
-static void remove_draft(const struct kz_import_directory *directory)
+static void remove_draft(const struct kz_draft *directory)
 {
     static const char *const parts[] = {"/ledger", "/ledger.new"};
-    char name[KZ_IMPORT_PATH_SIZE + 32];
+    char name[KZ_DRAFT_PATH_SIZE + 32];
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        (void)snprintf(name, sizeof name, "%s%s", directory->draft, parts[i]);
+        (void)snprintf(name, sizeof name, "%s%s", directory->place, parts[i]);
         if (access(name, F_OK) == 0 && kz_directory_make_empty(name, NULL) == KZ_OK) {
             (void)rmdir(name);
         }
     }
-    (void)kz_reached_forget(directory->draft, NULL);
-    (void)rmdir(directory->draft);
+    (void)kz_reached_forget(directory->place, NULL);
+    (void)rmdir(directory->place);
 }
 
-enum kz_status kz_import_directory_open(const char *path, struct kz_import_directory *out_directory,
-                                        struct kz_error *error)
+enum kz_status kz_draft_open(const char *path, struct kz_draft *out_directory,
+                             struct kz_error *error)
 {
-    struct kz_import_directory directory = {.path = path, .lock = -1};
-    int size = snprintf(directory.draft, sizeof directory.draft, "%s/" DRAFT, path);
-    if (size < 0 || (size_t)size >= sizeof directory.draft) {
+    struct kz_draft directory = {.path = path, .lock = -1};
+    int size = snprintf(directory.place, sizeof directory.place, "%s/" PLACE, path);
+    if (size < 0 || (size_t)size >= sizeof directory.place) {
         return kz_error_set(error, KZ_IO, "the path %.64s… is too long", path);
     }
     enum kz_status status = kz_directory_lock(path, true, &directory.lock, error);
@@ -65,7 +65,7 @@ enum kz_status kz_import_directory_open(const char *path, struct kz_import_direc
     status = check_empty(path, error);
     if (status == KZ_OK) {
         remove_draft(&directory);
-        status = kz_directory_make_empty(directory.draft, error);
+        status = kz_directory_make_empty(directory.place, error);
     }
     if (status != KZ_OK) {
         kz_directory_unlock(directory.lock);
@@ -75,12 +75,11 @@ enum kz_status kz_import_directory_open(const char *path, struct kz_import_direc
     return KZ_OK;
 }
 
-enum kz_status kz_import_directory_keep(const struct kz_import_directory *directory,
-                                        struct kz_error *error)
+enum kz_status kz_draft_keep(const struct kz_draft *directory, struct kz_error *error)
 {
-    char from[KZ_IMPORT_PATH_SIZE + 32];
-    char to[KZ_IMPORT_PATH_SIZE + 32];
-    (void)snprintf(from, sizeof from, "%s/ledger", directory->draft);
+    char from[KZ_DRAFT_PATH_SIZE + 32];
+    char to[KZ_DRAFT_PATH_SIZE + 32];
+    (void)snprintf(from, sizeof from, "%s/ledger", directory->place);
     (void)snprintf(to, sizeof to, "%s/ledger", directory->path);
     struct kz_identity identity = {.id = 0};
     enum kz_status status = kz_file_rename(directory->path, from, to, error);
@@ -88,9 +87,9 @@ enum kz_status kz_import_directory_keep(const struct kz_import_directory *direct
     return kz_identity_write(directory->path, &identity, error);
 }
 
-void kz_import_directory_close(struct kz_import_directory *directory)
+void kz_draft_close(struct kz_draft *directory)
 {
-    char name[KZ_IMPORT_PATH_SIZE + 32];
+    char name[KZ_DRAFT_PATH_SIZE + 32];
     remove_draft(directory);
     (void)snprintf(name, sizeof name, "%s/ledger", directory->path);
     if (access(name, F_OK) != 0) {

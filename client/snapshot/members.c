@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/audit/members.h"
-
-#include "client/audit/audit.h"
+#include "client/snapshot/members.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,28 +52,28 @@ static int compare_members(const void *a, const void *b)
     return one->id < other->id ? -1 : 1;
 }
 
-bool kz_members_read(const char *text, struct kz_membership_fields *out_members)
+enum kz_status kz_members_read(const char *text, struct kz_membership_fields *out_members,
+                               struct kz_error *error)
 {
     struct kz_membership_fields members = {.count = 0};
     const char *next = text;
     do {
         if (members.count == KZ_MEMBERS_MAX) {
-            kz_report("--cluster has at most %d members", KZ_MEMBERS_MAX);
-            return false;
+            return kz_error_set(error, KZ_USAGE, "--cluster has at most %d members",
+                                KZ_MEMBERS_MAX);
         }
         next = read_member(next, &members.members[members.count++]);
         if (next == NULL) {
-            kz_report("--cluster is a list 1=ADDR:PORT,2=ADDR:PORT, not \"%s\"", text);
-            return false;
+            return kz_error_set(error, KZ_USAGE,
+                                "--cluster is a list 1=ADDR:PORT,2=ADDR:PORT, not \"%s\"", text);
         }
     } while (*next++ == ',');
 
     qsort(members.members, members.count, sizeof members.members[0], compare_members);
     for (uint8_t i = 1; i < members.count; i++) {
         if (members.members[i].id != members.members[i - 1].id) continue;
-        kz_report("--cluster names a member twice");
-        return false;
+        return kz_error_set(error, KZ_USAGE, "--cluster names a member twice");
     }
     *out_members = members;
-    return true;
+    return KZ_OK;
 }
