@@ -203,5 +203,10 @@ int kz_cli_endpoint_status(const struct cli *cli, const struct subcommand *self)
 int kz_cli_snapshot_save(const struct cli *cli, const struct subcommand *self);
 int kz_cli_snapshot_status(const struct cli *cli, const struct subcommand *self);
 int kz_cli_snapshot_restore(const struct cli *cli, const struct subcommand *self);
+int kz_cli_member_list(const struct cli *cli, const struct subcommand *self);
+int kz_cli_member_add(const struct cli *cli, const struct subcommand *self);
+int kz_cli_member_promote(const struct cli *cli, const struct subcommand *self);
+int kz_cli_member_remove(const struct cli *cli, const struct subcommand *self);
+int kz_cli_leader_move(const struct cli *cli, const struct subcommand *self);
 
 #endif

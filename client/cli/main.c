@@ -68,6 +68,16 @@ const struct subcommand kz_subcommands[] = {
      NULL},
     {"endpoint status", "", "each endpoint's node: role, term, indexes, digest",
      kz_cli_endpoint_status, NULL, NULL, NULL},
+    {"member list", "", "the cluster's members: role, links, how far behind", kz_cli_member_list,
+     NULL, NULL, NULL},
+    {"member add", "ID=PEER-ADDRESS --client ADDRESS [--replaces ID]",
+     "add a node (kezekd --join) as a standby; or put it in another's place, to its end",
+     kz_cli_member_add, "node", "client replaces", NULL},
+    {"member promote", "ID", "let a standby vote, once it has the ledger", kz_cli_member_promote,
+     "node", NULL, NULL},
+    {"member remove", "ID", "take a node out of the cluster", kz_cli_member_remove, "node", NULL,
+     NULL},
+    {"leader move", "[ID]", "let another voter lead", kz_cli_leader_move, "node", NULL, NULL},
 };
 
 const int kz_subcommand_count = (int)(sizeof kz_subcommands / sizeof kz_subcommands[0]);

@@ -61,6 +61,7 @@ void kezek_client_destroy(struct kezek_client *client)
     if (client == NULL) return;
     kz_commands_finish(client);
     kz_questions_finish(client);
+    kz_changes_finish(client);
     kz_buffer_finish(&client->input);
     kz_buffer_finish(&client->output);
     free(client);
@@ -130,6 +131,7 @@ void kezek_client_on_closed(struct kezek_client *client, uint64_t now_ms, const 
     kz_buffer_clear(&client->output);
     kz_commands_on_closed(client);
     kz_questions_on_closed(client);
+    kz_changes_on_closed(client);
 }
 
 void kz_client_close(struct kezek_client *client, const char *reason)
@@ -204,6 +206,7 @@ static void on_frame(struct kezek_client *client, const struct kz_frame *frame)
     case KZ_MESSAGE_RESULTS: kz_commands_on_results(client, frame); return;
     case KZ_MESSAGE_ANSWER: kz_questions_on_answer(client, frame); return;
     case KZ_MESSAGE_ENTRIES: kz_watch_on_entries(client, frame); return;
+    case KZ_MESSAGE_CHANGED: kz_changes_on_changed(client, frame); return;
     default: kz_client_close(client, "it sent a message of an unknown type"); return;
     }
 }
@@ -248,7 +251,10 @@ size_t kezek_client_output(struct kezek_client *client, const uint8_t **out_byte
     if (client->phase == PHASE_READY) {
         kz_watch_send(client);
         kz_questions_send(client);
-        if (kz_client_speaks_with_leader(client)) kz_commands_send(client);
+        if (kz_client_speaks_with_leader(client)) {
+            kz_changes_send(client);
+            kz_commands_send(client);
+        }
     }
     *out_bytes = kz_buffer_start(&client->output);
     return kz_buffer_size(&client->output);
@@ -272,6 +278,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 uint64_t kezek_client_deadline(const struct kezek_client *client)
 {
     uint64_t deadline = smaller(kz_commands_deadline(client), kz_questions_deadline(client));
+    deadline = smaller(deadline, kz_changes_deadline(client));
 
     if (client->phase == PHASE_IDLE) return smaller(deadline, client->connect_at_ms);
     if (client->phase == PHASE_CONNECTING || client->phase == PHASE_GREETING) {
@@ -290,6 +297,7 @@ void kezek_client_on_tick(struct kezek_client *client, uint64_t now_ms)
     kz_liveness_check(client);
     kz_commands_expire(client);
     kz_questions_expire(client);
+    kz_changes_expire(client);
 }
 
 void kz_client_sent(struct kezek_client *client)

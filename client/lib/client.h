@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client's parts, inside the library: one connection (client.c), which node it is made to
  * (endpoints.c), whether that node is alive (liveness.c), commands in flight (commands.c, in
- * batches.c), questions in flight (questions.c, their answers in contents.c), the watch (watch.c).
+ * batches.c), questions in flight (questions.c, their answers in contents.c), changes of the
+ * members in flight (changes.c), the watch (watch.c).
  *
  * Invariants:
  * 1. Every callback is called exactly once, never from the call that asked.
@@ -112,6 +113,7 @@ struct kezek_client {
     struct batch *spare;
     struct question *questions;
     struct question *last_question;
+    struct change *changes; /* in order of asking; changes.c */
     struct watch watch;
 };
 
@@ -131,6 +133,8 @@ void kz_client_settled(struct kezek_client *client);
 /* Reads "host:port,…" into the client. */
 enum kezek_code kz_endpoints_parse(struct kezek_client *client, const char *text,
                                    struct kezek_error *error);
+/* Returns: whether the SIZE bytes at TEXT are HOST:PORT with a port from 1 to 65535. */
+bool kz_endpoints_is_address(const char *text, size_t size);
 /* Takes the next address to connect to: the leader's when a node named it. */
 void kz_endpoints_next(struct kezek_client *client);
 /* Notes where the leader is. Returns: false when TEXT is no address. */
@@ -176,6 +180,14 @@ void kz_questions_on_closed(struct kezek_client *client);
 void kz_questions_expire(struct kezek_client *client);
 uint64_t kz_questions_deadline(const struct kezek_client *client);
 void kz_questions_finish(struct kezek_client *client);
+
+/* changes.c */
+void kz_changes_send(struct kezek_client *client);
+void kz_changes_on_changed(struct kezek_client *client, const struct kz_frame *frame);
+void kz_changes_on_closed(struct kezek_client *client);
+void kz_changes_expire(struct kezek_client *client);
+uint64_t kz_changes_deadline(const struct kezek_client *client);
+void kz_changes_finish(struct kezek_client *client);
 
 /* watch.c */
 void kz_watch_send(struct kezek_client *client);

@@ -230,3 +230,29 @@ enum kezek_code kezek_ask(struct kezek_connection *connection,
     if (kept.code != KEZEK_OK) (void)kz_fail(error, kept.code, "%s", kept.text);
     return kept.code;
 }
+
+/* ---- One change ---- */
+
+static void keep_changed(void *data, const struct kezek_changed *changed)
+{
+    struct kezek_changed *kept = data;
+    *kept = *changed;
+}
+
+enum kezek_code kezek_change(struct kezek_connection *connection, const struct kezek_change *change,
+                             struct kezek_changed *out_changed)
+{
+    struct kezek_error error;
+    struct kezek_changed changed = {.code = KEZEK_CLOSED};
+
+    enum kezek_code code = kezek_client_change(connection->client, kezek_now_ms(), change,
+                                               keep_changed, &changed, &error);
+    if (code != KEZEK_OK) {
+        changed = (struct kezek_changed){.code = code};
+        memcpy(changed.text, error.text, sizeof changed.text);
+    }
+    while (changed.code == KEZEK_CLOSED)
+        kezek_connection_turn(connection, TURN_MS);
+    *out_changed = changed;
+    return changed.code;
+}

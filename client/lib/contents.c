@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What answers hold, from the wire into the public structs. */
 #include "client/lib/contents.h"
+#include "client/wire/members.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +86,39 @@ static void read_request(struct kz_reader *reader, struct kezek_outcome *out)
         .result = kz_word(&kz_result_words, content.result),
         .index = content.index,
     };
+}
+
+static void copy_address(struct kz_text from, char to[static KEZEK_ADDRESS_SIZE])
+{
+    (void)snprintf(to, KEZEK_ADDRESS_SIZE, "%.*s", (int)from.size,
+                   from.bytes == NULL ? "" : from.bytes);
+}
+
+static void read_members(struct kz_reader *reader, struct kezek_members *out,
+                         struct kezek_member *items)
+{
+    struct kz_members_content content = {.count = 0};
+
+    kz_members_content_read(reader, &content);
+    *out = (struct kezek_members){
+        .node = content.node,
+        .leader = content.leader,
+        .term = content.term,
+        .last_index = content.last_index,
+        .count = content.count,
+        .members = items,
+    };
+    for (unsigned i = 0; !reader->failed && i < content.count; i++) {
+        const struct kz_member_content *member = &content.members[i];
+        items[i] = (struct kezek_member){
+            .id = member->member.id,
+            .role = kz_word(&kz_member_role_words, member->member.role),
+            .connected = member->connected,
+            .match = member->match,
+        };
+        copy_address(member->member.peer, items[i].peer);
+        copy_address(member->member.client, items[i].client);
+    }
 }
 
 /* ---- Lists: read into ITEMS of KZ_NUMBERS_MAX items; return how many ---- */
@@ -173,6 +207,7 @@ bool kz_contents_read(const struct question *question, struct kz_reader *reader,
         break;
     case KEZEK_ASK_REQUEST: read_request(reader, &out->one.outcome); break;
     case KEZEK_ASK_TERRITORY: read_territory(reader, &out->one.territory); break;
+    case KEZEK_ASK_MEMBERS: read_members(reader, &out->one.members, out->list.members); break;
     case KEZEK_ASK_POSITIONS:
         out->items = &out->list;
         out->count = read_positions(reader, question->count, out->list.positions);

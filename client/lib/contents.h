@@ -16,12 +16,14 @@ struct kz_contents {
         struct kezek_queue queue; /* its numbers are in `list` */
         struct kezek_outcome outcome;
         struct kezek_territory territory;
+        struct kezek_members members; /* those are in `list` */
     } one;
     union {
         struct kezek_position positions[KZ_NUMBERS_MAX];
         struct kezek_bulletin bulletins[KZ_NUMBERS_MAX];
         struct kezek_places places[KZ_NUMBERS_MAX];
         uint64_t numbers[KZ_NUMBERS_MAX];
+        struct kezek_member members[KZ_MEMBERS_MAX];
     } list;
 };
 

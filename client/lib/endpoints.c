@@ -9,8 +9,7 @@
 #define DOUBLINGS_MAX    5
 #define REDIRECT_MS      50 /* from one redirect to the next */
 
-/* Returns: whether the SIZE bytes at TEXT are HOST:PORT with a port from 1 to 65535. */
-static bool is_address(const char *text, size_t size)
+bool kz_endpoints_is_address(const char *text, size_t size)
 {
     size_t colon = size;
     while (colon > 0 && text[colon - 1] != ':')
@@ -32,7 +31,7 @@ enum kezek_code kz_endpoints_parse(struct kezek_client *client, const char *text
 
     while (*next != '\0') {
         size_t size = strcspn(next, ",");
-        if (size >= ADDRESS_TEXT_SIZE || !is_address(next, size)) {
+        if (size >= ADDRESS_TEXT_SIZE || !kz_endpoints_is_address(next, size)) {
             return kz_fail(error, KEZEK_USAGE, "endpoint \"%.*s\" is not HOST:PORT", (int)size,
                            next);
         }
@@ -61,7 +60,8 @@ void kz_endpoints_next(struct kezek_client *client)
 
 bool kz_endpoints_redirect(struct kezek_client *client, struct kz_text text)
 {
-    if (text.size >= ADDRESS_TEXT_SIZE || !is_address(text.bytes, text.size)) return false;
+    if (text.size >= ADDRESS_TEXT_SIZE || !kz_endpoints_is_address(text.bytes, text.size))
+        return false;
 
     memset(client->redirect, 0, ADDRESS_TEXT_SIZE);
     memcpy(client->redirect, text.bytes, text.size);

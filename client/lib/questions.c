@@ -11,7 +11,7 @@
 
 static enum kezek_code check(const struct kezek_question *question, struct kezek_error *error)
 {
-    if (question->what < KEZEK_ASK_STATUS || question->what > KEZEK_ASK_PLACES) {
+    if (question->what < KEZEK_ASK_STATUS || question->what > KEZEK_ASK_MEMBERS) {
         return kz_fail(error, KEZEK_USAGE, "no question has the number %d", (int)question->what);
     }
     bool counted = question->what == KEZEK_ASK_POSITIONS || question->what == KEZEK_ASK_QUEUE;

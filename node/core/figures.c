@@ -5,6 +5,7 @@
 static bool is_ready(const struct kz_core *core)
 {
     if (core->phase != KZ_RUNNING || core->stopping || core->leader == 0) return false;
+    if (kz_core_members(core)->count == 0) return false; /* it joins */
     return core->role != KZ_LEADER || kz_driver_established(core->driver);
 }
 

@@ -20,8 +20,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
 
 from cluster import Connection, seal  # noqa: E402
 
-HELLO, WELCOME, SUBMIT, RESULTS, QUERY, ANSWER, WATCH, ENTRIES, GOODBYE = range(1, 10)
-STATUS, APPLICATION, POSITIONS, QUEUE, BULLETINS, REQUEST, TERRITORY, PLACES = range(1, 9)
+HELLO, WELCOME, SUBMIT, RESULTS, QUERY, ANSWER, WATCH, ENTRIES, GOODBYE, CHANGE, CHANGED = range(1, 12)
+STATUS, APPLICATION, POSITIONS, QUEUE, BULLETINS, REQUEST, TERRITORY, PLACES, MEMBERS = range(1, 10)
+ADD, PROMOTE, REMOVE, LEADER = range(1, 5)
 APPLIED, REPEATED, REFUSED, MALFORMED, NOT_LEADER, BUSY, UNAVAILABLE, UNKNOWN = range(8)
 RESULT_WORDS = ["ok", "repeated", "conflict", "not_allowed", "unknown_territory", "unknown_kindergarten",
                 "unknown_application", "invalid", "wrong_state", "duplicate", "wrong_territory", "closed", "no_access",
@@ -45,6 +46,12 @@ def answer(what: int, content: bytes | None, code: int = APPLIED, reason: int = 
     return struct.pack("<BBBBIQq", code, what, reason, content is not None, 0, AS_OF, TIME) + (content or b"")
 
 
+def changed(code: int = APPLIED, word: str = "ok", reason: int = 0, index: int = 0, leader: int = 1, sentence: str = "") -> bytes:
+    """The body of a CHANGED."""
+    text = sentence.encode()
+    return struct.pack("<BBBBIQQH", code, RESULT_WORDS.index(word), reason, 0, 0, index, leader, len(text)) + text
+
+
 class FakeNode:
     def __init__(self, number: int = 1):
         self.number = number
@@ -59,6 +66,8 @@ class FakeNode:
         self.drops = 0  # so many SUBMITs are answered by dropping the connection
         self.submits: list[list[bytes]] = []
         self.queries: list[tuple[int, bool, bytes]] = []
+        self.changes: list[tuple[int, int, int, bytes, bytes]] = []  # what, actor, node, peer, client
+        self.changed: list[bytes] = []  # of the next changes; when they are used up: they hold
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.connections: list[socket.socket] = []
@@ -123,6 +132,8 @@ class FakeNode:
             what, local = body[0], body[1] == 1
             self.queries.append((what, local, body[4:]))
             connection.send(ANSWER, tag, answer(what, self.contents.get(what)))
+        elif kind == CHANGE:
+            self._change(connection, tag, body)
         elif kind == WATCH:
             self._watch(connection, tag, struct.unpack("<Q", body)[0])
         return True
@@ -146,6 +157,13 @@ class FakeNode:
     def _applied(self) -> bytes:
         self.next_index += 1
         return applied(self.next_index)
+
+    def _change(self, connection: Connection, tag: int, body: bytes):
+        what, _, _, actor, node = struct.unpack_from("<BBHIQ", body)
+        peer_end = 17 + body[16]
+        self.changes.append((what, actor, node, body[17:peer_end], body[peer_end + 1:]))
+        self.next_index += 1
+        connection.send(CHANGED, tag, self.changed.pop(0) if self.changed else changed(index=self.next_index, leader=self.leader))
 
     def _watch(self, connection: Connection, tag: int, first: int):
         held = []
@@ -179,6 +197,15 @@ def bulletin(index: int, in_priority: bool, last_day: int) -> bytes:
 
 def places(kindergarten: int, reported: bool, held_by: int, free: int) -> bytes:
     return struct.pack("<IHBBQI", kindergarten, 2021, 1, reported, held_by, free)
+
+
+def member(number: int, standby: bool = False, connected: bool = True, match: int = 40) -> bytes:
+    addresses = [f"127.0.0.1:{base + number}".encode() for base in (7000, 7100)]
+    return struct.pack("<QQBB", number, match, not standby, connected) + b"".join(bytes([len(a)]) + a for a in addresses)
+
+
+def members(*items: bytes, leader: int = 1, last: int = 40) -> bytes:
+    return struct.pack("<4QB", 1, leader, 3, last, len(items)) + b"".join(items)
 
 
 def counted(*items: bytes) -> bytes:

@@ -86,6 +86,16 @@ class CommandLine(Case):
             (("withdraw", "5", "--request", "xyz"), "is not 32 hex digits"),
             (("show", "5", "--" + "x" * 80, "y"), "no command has an option"),
             (("load",), "usage: kezek load"),
+            (("member",), "there are: member list, member add, member promote, member remove"),
+            (("member", "add", "4"), "usage: kezek member add ID=PEER-ADDRESS --client ADDRESS"),
+            (("member", "add", "4=a:1"), "usage: kezek member add"),
+            (("member", "add", "x=a:1", "--client", "b:1"), "no number from 1"),
+            (("member", "add", "4=a", "--client", "b:1"), 'peer address "a" is not HOST:PORT'),
+            (("member", "add", "4=a:1", "--client", "b:1", "--replaces", "4"), "replaced by one with another number"),
+            (("member", "add", "4=a:1", "--client", "b:1", "--replaces", "0"), "no number from 1"),
+            (("member", "promote"), "usage: kezek member promote ID"),
+            (("member", "remove", "0"), "no number from 1"),
+            (("leader", "move", "x"), "no number from 1"),
             (("load", "/nonexistent"), "/nonexistent: No such file"),
             (("position", *["5"] * 4097), "at most 4096 applications"),
             (("watch", "--from", "5", "--to", "4"), "no number from 5"),
@@ -96,6 +106,7 @@ class CommandLine(Case):
                 self.assertIn(text, done.stderr)
                 self.assertEqual(done.stdout, "")
         self.assertEqual(self.node.submits, [])
+        self.assertEqual(self.node.changes, [])
 
     def test_endpoints_are_needed_and_checked(self):
         for words, endpoints, text in [
@@ -128,7 +139,7 @@ class CommandLine(Case):
         overview = run("--help").stdout
         self.assertEqual(run("help").stdout, overview)
         names = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", overview, re.M)
-        self.assertEqual(len(names), 30)
+        self.assertEqual(len(names), 35)
         for name in names:
             done = run("help", *name.split())
             self.assertEqual(done.returncode, 0)
@@ -441,6 +452,102 @@ class Endpoints(Case):
                 self.assertEqual((rows[0]["role"], rows[0]["node"]), ("unreachable", None))
             else:
                 self.assertIn("refused", rows[0]["trouble"])
+
+
+class Members(Case):
+    ADDITION = ("member", "add", "4=127.0.0.1:7004", "--client", "127.0.0.1:7104")
+    ADDED = (fake.ADD, 0, 4, b"127.0.0.1:7004", b"127.0.0.1:7104")
+
+    def has(self, *items: bytes, **options):
+        self.node.contents[fake.MEMBERS] = fake.members(*items, **options)
+
+    def test_the_list_tells_roles_links_and_progress(self):
+        self.has(fake.member(1), fake.member(2, connected=False, match=30), fake.member(4, standby=True, match=7))
+        rows = json.loads(self.kezek("member", "list", "-o", "json").stdout)
+        self.assertEqual(rows[0], {"id": 1, "role": "voter", "leader": True, "connected": True, "match": 40, "behind": 0,
+                                   "peer": "127.0.0.1:7001", "client": "127.0.0.1:7101"})
+        self.assertEqual([(row["role"], row["connected"], row["behind"]) for row in rows[1:]],
+                         [("voter", False, 10), ("standby", True, 33)])
+        self.has(fake.member(1), leader=2)
+        row = json.loads(self.kezek("member", "list", "--local", "-o", "json").stdout)[0]
+        self.assertEqual((row["match"], row["behind"]), (None, None))
+        self.assertEqual(self.node.queries[-1][:2], (fake.MEMBERS, True))
+
+    def test_one_change_each(self):
+        for words, sent, printed in [
+            (self.ADDITION, self.ADDED, "4 standby 101"),
+            ((*self.ADDITION, "--actor", "7"), (fake.ADD, 7, *self.ADDED[2:]), "4 standby 101"),
+            (("member", "promote", "4"), (fake.PROMOTE, 0, 4, b"", b""), "4 voter 101"),
+            (("member", "remove", "2", "--actor", "9"), (fake.REMOVE, 9, 2, b"", b""), "2 removed 101"),
+            (("leader", "move", "1"), (fake.LEADER, 0, 1, b"", b""), "1"),
+        ]:
+            with self.subTest(words=words):
+                self.node.changes.clear()
+                self.node.next_index = 100
+                self.assertEqual(self.kezek(*words).stdout, printed + "\n")
+                self.assertEqual(self.node.changes, [sent])
+        self.assertEqual(json.loads(self.kezek("member", "promote", "4", "-o", "json").stdout),
+                         {"node": 4, "role": "voter", "index": 102})
+
+    def test_how_a_change_that_does_not_hold_ends(self):
+        for told, code, text in [
+            (fake.changed(fake.REFUSED, reason=11, sentence="node 1 is the only voter"), 1, "node 1 is the only voter"),
+            (fake.changed(fake.REFUSED, reason=12), 4, "the cluster has no member 4"),
+            (fake.changed(fake.REFUSED, word="not_allowed"), 6, "not_allowed: this actor is no operator"),
+            (fake.changed(fake.UNAVAILABLE, reason=14, sentence="node 4 has 3 of 9 entries"), 3, "node 4 has 3 of 9 entries"),
+            (fake.changed(fake.UNAVAILABLE, reason=13), 3, "another change of the members is in progress"),
+        ]:
+            with self.subTest(text=text):
+                self.node.changed = [told] * 100
+                done = self.kezek("member", "promote", "4", "--timeout", "300ms", code=code)
+                self.assertIn(text, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_what_may_hold_later_is_asked_again(self):
+        self.node.changed = [fake.changed(fake.NOT_LEADER), fake.changed(fake.UNAVAILABLE, reason=13), fake.changed(fake.UNKNOWN)]
+        self.kezek(*self.ADDITION)
+        self.assertEqual(self.node.changes, [self.ADDED] * 4)
+
+    def test_leadership_moves_to_the_best_that_is_connected(self):
+        self.has(fake.member(1), fake.member(2, match=30), fake.member(3, match=39), fake.member(5, connected=False),
+                 fake.member(6, standby=True))
+        self.kezek("leader", "move")
+        self.assertEqual(self.node.changes, [(fake.LEADER, 0, 3, b"", b"")])
+        self.has(fake.member(1), fake.member(2, connected=False))
+        self.assertIn("no other voter", self.kezek("leader", "move", code=1).stderr)
+
+    def test_a_lost_node_goes_before_its_successor_comes(self):
+        self.has(fake.member(1), fake.member(2, connected=False), fake.member(4, standby=True))
+        done = self.kezek(*self.ADDITION, "--replaces", "2", "-o", "json")
+        self.assertEqual([change[0:3:2] for change in self.node.changes], [(fake.REMOVE, 2), (fake.ADD, 4), (fake.PROMOTE, 4)])
+        self.assertEqual(json.loads(done.stdout), {"node": 4, "role": "voter", "index": 103})
+        self.assertEqual(done.stderr.splitlines(), ["node 2 is removed (entry 101)", "node 4 is a member (entry 102)",
+                                                    "node 4 has 40 of 40 entries", "node 4 votes (entry 103)"])
+
+    def test_a_node_that_lives_goes_after_its_successor_came(self):
+        self.has(fake.member(1), fake.member(2), fake.member(4, standby=True))
+        self.kezek(*self.ADDITION, "--replaces", "2")
+        self.assertEqual([change[0:3:2] for change in self.node.changes], [(fake.ADD, 4), (fake.PROMOTE, 4), (fake.REMOVE, 2)])
+
+    def test_a_replacement_goes_on_where_it_stopped(self):
+        self.has(fake.member(1), fake.member(4))  # all but the answer of the last time
+        done = self.kezek(*self.ADDITION, "--replaces", "2")
+        self.assertEqual([change[0:3:2] for change in self.node.changes], [(fake.ADD, 4), (fake.PROMOTE, 4)])
+        self.assertIn("node 2 is no member any more", done.stderr)
+
+    def test_a_successor_without_the_ledger_is_not_promoted(self):
+        self.has(fake.member(1), fake.member(2), fake.member(4, standby=True, connected=False, match=0))
+        done = self.kezek(*self.ADDITION, "--replaces", "2", "--timeout", "1", code=3)
+        self.assertIn("start kezekd with --id 4 --join --peer 127.0.0.1:7004 --client 127.0.0.1:7104", done.stderr)
+        self.has(fake.member(1), fake.member(2), fake.member(4, standby=True, match=5000), last=100000)
+        self.assertIn("gets no further", self.kezek(*self.ADDITION, "--replaces", "2", "--timeout", "1", code=3).stderr)
+        self.assertEqual({change[0] for change in self.node.changes}, {fake.ADD})
+
+    def test_a_refused_step_ends_a_replacement(self):
+        self.has(fake.member(1), fake.member(2, connected=False), fake.member(4, standby=True))
+        self.node.changed = [fake.changed(fake.REFUSED, word="not_allowed")]
+        self.kezek(*self.ADDITION, "--replaces", "2", code=6)
+        self.assertEqual(len(self.node.changes), 1)
 
 
 class Watching(Case):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The core with an allocation that fails: the n-th, for n = 1 until the workload needs no more.
- * Every command and question that was taken is answered exactly once, and nothing leaks (the
- * sanitizer build tells). */
+ * Every command, question and change that was taken is answered exactly once, and nothing leaks
+ * (the sanitizer build tells). */
 #include "tests/client/scripted.h"
 
 #include <jansson.h>
@@ -50,6 +50,13 @@ static void on_answer(void *data, const struct kezek_answer *answer, const void 
     (void)answer;
     (void)content;
     (void)count;
+    answered++;
+}
+
+static void on_changed(void *data, const struct kezek_changed *changed)
+{
+    (void)data;
+    (void)changed;
     answered++;
 }
 
@@ -119,6 +126,7 @@ static void work(void)
 {
     const struct kezek_options options = {.endpoints = "a:1", .seed = {1, 2}};
     const struct kezek_question question = {.what = KEZEK_ASK_STATUS};
+    const struct kezek_change change = {.what = KEZEK_MEMBER_REMOVE, .node = 2};
     struct kezek_error error = {.code = KEZEK_OK};
     struct kezek_client *client = kezek_client_create(&options, &error);
     if (client == NULL) {
@@ -129,6 +137,7 @@ static void work(void)
     greet(client, 1000);
     submit_all(client);
     taken += kezek_client_ask(client, 1000, &question, on_answer, NULL, &error) == KEZEK_OK;
+    taken += kezek_client_change(client, 1000, &change, on_changed, NULL, &error) == KEZEK_OK;
     answer_all(client, 1000);
     kezek_client_on_closed(client, 2000, "reset");
     greet(client, 3000);
@@ -151,7 +160,7 @@ static void every_allocation_may_fail(void **state)
         countdown = 0;
     } while (failed > 0);
     assert_true(n > 20);
-    assert_int_equal(taken, COMMANDS + 1);
+    assert_int_equal(taken, COMMANDS + 2);
 }
 
 int main(void)

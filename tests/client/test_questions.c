@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions: what is sent, what the answers become, what happens without one. */
+#include "client/wire/members.h"
 #include "tests/client/scripted.h"
 
 #define A       "a:1"
@@ -20,11 +21,13 @@ static struct {
         struct kezek_queue queue;
         struct kezek_outcome outcome;
         struct kezek_territory territory;
+        struct kezek_members members;
         struct kezek_position positions[3];
         struct kezek_bulletin bulletins[2];
         struct kezek_places places[3];
     } content;
     uint64_t numbers[4];
+    struct kezek_member members[2];
 } got;
 
 static size_t content_size; /* of what the test's question is answered with */
@@ -341,6 +344,49 @@ static void bulletins_and_places_are_lists(void **state)
     assert_int_equal(places[2].free_places, 4);
 }
 
+static void keep_members(void *data, const struct kezek_answer *answer, const void *content,
+                         uint32_t count)
+{
+    keep(data, answer, content, count);
+    if (content == NULL) return;
+    memcpy(got.members, got.content.members.members,
+           got.content.members.count * sizeof(struct kezek_member));
+}
+
+static void members_are_told_with_their_addresses(void **state)
+{
+    uint64_t tag;
+    (void)begin_with((struct kezek_question){.what = KEZEK_ASK_MEMBERS}, keep_members,
+                     sizeof(struct kezek_members), &tag);
+    (void)state;
+    const struct kz_members_content content = {
+        .node = 1,
+        .leader = 2,
+        .term = 3,
+        .last_index = 40,
+        .count = 2,
+        .members = {{{1, KZ_VOTER, {"p:1", 3}, {"c:1", 3}}, true, 39},
+                    {{4, KZ_STANDBY, {"p:4", 3}, {"", 0}}, false, 7}},
+    };
+    kz_members_content_write(begin_reply(KZ_QUERY_MEMBERS), &content);
+    say_reply(tag);
+    expect_content(1);
+    assert_int_equal(got.content.members.node, 1);
+    assert_int_equal(got.content.members.leader, 2);
+    assert_int_equal(got.content.members.term, 3);
+    assert_int_equal(got.content.members.last_index, 40);
+    assert_int_equal(got.content.members.count, 2);
+    assert_int_equal(got.members[0].id, 1);
+    assert_string_equal(got.members[0].role, "voter");
+    assert_string_equal(got.members[0].peer, "p:1");
+    assert_string_equal(got.members[0].client, "c:1");
+    assert_true(got.members[0].connected);
+    assert_int_equal(got.members[1].match, 7);
+    assert_string_equal(got.members[1].role, "standby");
+    assert_string_equal(got.members[1].client, "");
+    assert_false(got.members[1].connected);
+}
+
 static void a_request_and_a_territory_are_told(void **state)
 {
     uint64_t tag;
@@ -478,7 +524,7 @@ static void questions_out_of_range_are_the_callers_mistake(void **state)
 {
     static const struct kezek_question cases[] = {
         {.what = 0},
-        {.what = KEZEK_ASK_PLACES + 1},
+        {.what = KEZEK_ASK_MEMBERS + 1},
         {.what = KEZEK_ASK_POSITIONS, .numbers = asked_numbers, .count = 0},
         {.what = KEZEK_ASK_POSITIONS, .numbers = asked_numbers, .count = 4097},
         {.what = KEZEK_ASK_QUEUE, .kind = "ordinary", .first = 0, .count = 1},
@@ -514,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_queue_comes_in_the_order_of_calling),
         cmocka_unit_test(more_of_a_queue_than_was_asked_for_is_malformed),
         cmocka_unit_test(bulletins_and_places_are_lists),
+        cmocka_unit_test(members_are_told_with_their_addresses),
         cmocka_unit_test(a_request_and_a_territory_are_told),
         cmocka_unit_test(what_there_is_not_is_not_found),
         cmocka_unit_test(an_unavailable_answer_is_asked_for_again),

@@ -147,7 +147,7 @@ class Node:
         return [*self.prefix, PROGRAM, "--id", str(self.number), "--data", str(self.directory),
                 "--client", self.endpoint, "--peer", f"{self.host}:{self.peer}",
                 "--admin", f"{self.host}:{self.admin}", "--cluster-id", self.cluster_id,
-                "--cluster", self.roster, *self.extra]
+                *(["--cluster", self.roster] if self.roster else ["--join"]), *self.extra]
 
     def start(self, *extra: str) -> "Node":
         """Starts the process with these flags beside the usual; does not wait for anything."""
@@ -257,9 +257,16 @@ class Cluster:
         else:
             print(f"kept: {self.directory}", file=sys.stderr)
 
+    def joiner(self, number: int, in_place_of: Node | None = None) -> Node:
+        """A further node, empty, that waits to be added; with the ports of a node that is gone."""
+        ports = (in_place_of.client, in_place_of.peer, in_place_of.admin) if in_place_of else tuple(free_ports(3))
+        node = Node(number, self.directory, ports, "")
+        self.nodes.append(node)
+        return node
+
     def __getitem__(self, number: int) -> Node:
         """By the node's number, from 1."""
-        return self.nodes[number - 1]
+        return next(node for node in self.nodes if node.number == number)
 
     def __iter__(self):
         return iter(self.nodes)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whatever a node says to libkezek's core, in frames with right checksums: each is two bytes of
  * type and tag, a u16 of the body's size and the body; the type's upper four bits let time pass.
- * Two commands, every question and a watch wait for it. However it goes on, everything is answered
- * exactly once and the watch has no gap. */
+ * Two commands, every question, a change and a watch wait for it. However it goes on, everything is
+ * answered exactly once and the watch has no gap. */
 #include "client/wire/messages.h"
 #include "statemachine/base/assert.h"
 
@@ -33,6 +33,13 @@ static void on_answer(void *data, const struct kezek_answer *answer, const void 
     answered++;
 }
 
+static void on_changed(void *data, const struct kezek_changed *changed)
+{
+    (void)data;
+    KZ_ASSERT(changed->code <= KEZEK_CLOSED);
+    answered++;
+}
+
 static void on_entries(void *data, const struct kezek_entry *entries, uint32_t count)
 {
     (void)data;
@@ -40,7 +47,7 @@ static void on_entries(void *data, const struct kezek_entry *entries, uint32_t c
         KZ_ASSERT(entries[i].index == next_index++);
 }
 
-/* Commands have tag 1, the questions 2 to 9. Returns: how much was asked. */
+/* Commands have tag 1, the questions 2 to 10, the change 11. Returns: how much was asked. */
 static unsigned ask_everything(struct kezek_client *client)
 {
     static const uint64_t numbers[2] = {3, 4};
@@ -53,12 +60,15 @@ static unsigned ask_everything(struct kezek_client *client)
         asked +=
             kezek_client_submit_record(client, 1, record, size, on_outcome, NULL, NULL) == KEZEK_OK;
     }
-    for (int what = KEZEK_ASK_STATUS; what <= KEZEK_ASK_PLACES; what++) {
+    for (int what = KEZEK_ASK_STATUS; what <= KEZEK_ASK_MEMBERS; what++) {
         struct kezek_question question = {
             .numbers = numbers, .count = 2, .kind = "ordinary", .first = 1};
         question.what = what;
         asked += kezek_client_ask(client, 1, &question, on_answer, NULL, NULL) == KEZEK_OK;
     }
+    const struct kezek_change change = {
+        .what = KEZEK_MEMBER_ADD, .node = 4, .peer = "p:4", .client = "c:4"};
+    asked += kezek_client_change(client, 1, &change, on_changed, NULL, NULL) == KEZEK_OK;
     next_index = 1;
     KZ_ASSERT(kezek_client_watch(client, next_index, on_entries, NULL, NULL) == KEZEK_OK);
     return asked;

@@ -168,6 +168,22 @@ struct kezek_territory {
     bool register_closed;
 };
 
+struct kezek_member {
+    uint64_t id;
+    const char *role; /* "voter", "standby" */
+    char peer[KEZEK_ADDRESS_SIZE];
+    char client[KEZEK_ADDRESS_SIZE]; /* where it was last heard from, else as it was added */
+    bool connected;                  /* to the node that answers, both ways */
+    uint64_t match; /* entries up to it are known to be there; 0 unless the leader answers */
+};
+
+struct kezek_members {
+    uint64_t node; /* who answers */
+    uint64_t leader, term, last_index;
+    uint32_t count;
+    const struct kezek_member *members; /* in the order of joining */
+};
+
 /* One applied entry, as watching gives them: its record's bytes are those of log/FORMAT.md. */
 struct kezek_entry {
     uint64_t index, term;
@@ -249,6 +265,7 @@ struct kezek_question {
         KEZEK_ASK_REQUEST = 6,     /* request: content is a struct kezek_outcome */
         KEZEK_ASK_TERRITORY = 7,   /* territory */
         KEZEK_ASK_PLACES = 8,      /* territory */
+        KEZEK_ASK_MEMBERS = 9,
     } what;
     enum kezek_freshness freshness;
     uint64_t number;
@@ -263,7 +280,7 @@ struct kezek_question {
 
 /* CONTENT is NULL unless answer->code is KEZEK_OK; else COUNT items of the struct that belongs to
  * the question: kezek_status, kezek_application, kezek_position, kezek_queue, kezek_bulletin,
- * kezek_outcome, kezek_territory, kezek_places. Valid during the call only. */
+ * kezek_outcome, kezek_territory, kezek_places, kezek_members. Valid during the call only. */
 typedef void (*kezek_answer_callback)(void *data, const struct kezek_answer *answer,
                                       const void *content, uint32_t count);
 
@@ -271,6 +288,37 @@ KEZEK_API enum kezek_code kezek_client_ask(struct kezek_client *client, uint64_t
                                            const struct kezek_question *question,
                                            kezek_answer_callback callback, void *data,
                                            struct kezek_error *error);
+
+/* What is wanted of one node. A change that holds already is done: it may be asked for again at any
+ * time, and is, after a lost connection or a new leader. */
+struct kezek_change {
+    enum {
+        KEZEK_MEMBER_ADD =
+            1, /* it is a member: a standby, who is sent the ledger and has no vote */
+        KEZEK_MEMBER_PROMOTE = 2, /* it votes; waits for it to have the ledger */
+        KEZEK_MEMBER_REMOVE = 3,  /* it is no member; a leader hands over first */
+        KEZEK_LEADER_MOVE = 4,    /* it leads */
+    } what;
+    uint64_t node;
+    const char *peer, *client; /* ADD: its addresses, "host:port" */
+    uint32_t actor;            /* who asks: an operator (R30) */
+};
+
+struct kezek_changed {
+    enum kezek_code code; /* KEZEK_OK: it holds; KEZEK_NOT_FOUND: there is no such member */
+    const char *result;   /* "not_allowed" when refused because of the actor, else NULL */
+    uint64_t index;       /* of the membership entry that it holds since; 0 for LEADER_MOVE */
+    uint64_t leader;      /* who leads now, 0: not known */
+    bool retry;
+    char text[256]; /* for people, when code is not KEZEK_OK */
+};
+
+typedef void (*kezek_changed_callback)(void *data, const struct kezek_changed *changed);
+
+KEZEK_API enum kezek_code kezek_client_change(struct kezek_client *client, uint64_t now_ms,
+                                              const struct kezek_change *change,
+                                              kezek_changed_callback callback, void *data,
+                                              struct kezek_error *error);
 
 /* Every applied entry from FROM on (1 or more), in order, without a gap, across reconnections,
  * until the client is destroyed. COUNT 0: all applied so far was given (it goes on as entries
@@ -281,7 +329,7 @@ KEZEK_API enum kezek_code kezek_client_watch(struct kezek_client *client, uint64
                                              kezek_entries_callback callback, void *data,
                                              struct kezek_error *error);
 
-/* Commands and questions that wait for an answer. */
+/* Commands, questions and changes that wait for an answer. */
 KEZEK_API uint32_t kezek_client_waiting(const struct kezek_client *client);
 
 /* ---- Blocking ---- */
@@ -316,6 +364,11 @@ KEZEK_API enum kezek_code kezek_ask(struct kezek_connection *connection,
                                     const struct kezek_question *question,
                                     kezek_answer_callback callback, void *data,
                                     struct kezek_error *error);
+
+/* Asks for a change and waits for what became of it. Returns: out_changed->code. */
+KEZEK_API enum kezek_code kezek_change(struct kezek_connection *connection,
+                                       const struct kezek_change *change,
+                                       struct kezek_changed *out_changed);
 
 KEZEK_API const char *kezek_version(void);
 

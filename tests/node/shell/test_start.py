@@ -32,12 +32,13 @@ class Flags(unittest.TestCase):
         code, text, _ = run("--help")
         self.assertEqual(code, 0)
         for name in ("id", "data", "client", "peer", "admin", "cluster-id", "cluster", "config", "check-config",
-                     "demo-clock", "accept-time", "election-timeout", "heartbeat", "map-size"):
+                     "join", "demo-clock", "accept-time", "election-timeout", "heartbeat", "map-size"):
             self.assertIn(f"--{name} ", text)
         self.assertEqual(run("--version")[0], 0)
 
     def test_right_flags_are_right(self):
         self.assertEqual(run(*self.flags(), "--check-config"), (0, "kezekd: the options are right\n", ""))
+        self.assertEqual(run(*self.flags(cluster=None), "--join", "--check-config")[0], 0)
 
     def test_a_flag_without_its_value_is_told(self):
         self.assertEqual(run("--id"), (2, "", "kezekd: --id: the value is missing (N)\n"))
@@ -64,6 +65,7 @@ class Flags(unittest.TestCase):
             (self.flags(cluster="1=127.0.0.1:2,1=127.0.0.1:4"), "node 1 is given twice"),
             (self.flags(cluster="1=127.0.0.1:2,2=127.0.0.1:2"), "have the same address"),
             (self.flags(cluster="1:127.0.0.1:2"), "is no node; allowed: NUMBER=HOST:PORT"),
+            ([*self.flags(), "--join"], "join: --cluster is for the nodes that found a cluster together"),
             (self.flags(cluster_id="00" * 16), "allowed: 32 hexadecimal digits, not all zero"),
             (self.flags(cluster_id="ab"), "allowed: 32 hexadecimal digits"),
             (self.flags(election_timeout="49"), "allowed: 50 to 60000 milliseconds"),
