@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happened, computed from the nodes' exports alone, and whether everything agrees.
 
-    summary.py --export NODE=FILE … --digest NAME=HEX … --answers FILE …
+    summary.py --export NODE=FILE … --digest NAME=HEX … --answers FILE … [--agreement-only]
 
 Exports are `kezek-audit export` of each node, digests are what each node and an offline replay say of the state after the
 last entry, answers are the JSON lines ({"request", "index", "result"}) of all that was acknowledged. Links no code of the
@@ -33,6 +33,7 @@ class History:
         self.offset_minutes = 0
         self.clock: list[tuple[str, str, int]] = []
         self.faults: list[str] = []
+        self.twice: list[str] = []
         self.last = 0
         with open(path, encoding="utf-8") as file:
             for line in file:
@@ -68,7 +69,7 @@ class History:
             self.category[index] = entry["category"]
             self.by_category[entry["category"]] += 1
             if entry["child"] in self.children:
-                self.faults.append(f"child {entry['child']} waits twice (entry {index})")
+                self.twice.append(f"child {entry['child']} waits twice (entry {index})")
             self.children.add(entry["child"])
         elif kind == "vacancy":
             self.places += entry["places"]
@@ -113,7 +114,8 @@ def figures(history: History) -> str:
 
 
 def check_conservation(history: History) -> list[str]:
-    faults = list(history.faults)
+    """Of a story in which nobody takes back and asks again."""
+    faults = list(history.twice)
     if history.counts["claim", "ok"] > history.places:
         faults.append(f"{history.counts['claim', 'ok']} claims of {history.places} places")
     if history.counts["grant", "ok"] > history.places:
@@ -153,11 +155,12 @@ def main() -> int:
     parser.add_argument("--export", action="append", required=True)
     parser.add_argument("--digest", action="append", default=[])
     parser.add_argument("--answers", nargs="*", default=[])
+    parser.add_argument("--agreement-only", action="store_true", help="judge no places: there were declines or withdrawals")
     arguments = parser.parse_args()
 
     exports, digests = pairs(arguments.export), pairs(arguments.digest)
     history = History(exports[0][1])
-    faults = check_conservation(history)
+    faults = history.faults + ([] if arguments.agreement_only else check_conservation(history))
     for name, path in exports[1:]:
         if not same_bytes(exports[0][1], path):
             faults.append(f"the export of {name} differs from that of {exports[0][0]}")

@@ -25,9 +25,12 @@ PAUSE_S = 0.02
 ANSWER_TIMEOUT_S = 5.0
 
 # Fields of a record by type: the type's number, then (name, form) in the record's order. A form is one of struct's, or
-# the list of words that the field's byte counts through, or `hex` of so many bytes, or `text`.
+# the list of words that the field's byte counts through, or `hex` of so many bytes, `hour` or `text`.
 RECORDS: dict[str, tuple[int, list[tuple[str, object]]]] = {
     "territory": (1, [("territory", "I"), ("utc_offset_minutes", "i"), ("name", "text")]),
+    "policy": (2, [("territory", "I"), ("evening", "hour"), ("morning", "hour"), ("first_priority", "i"), ("general", "i"),
+                   ("access_days", "i"), ("access_unit", ["working", "calendar"]), ("referral_days", "i"),
+                   ("stop_list_days", "i"), ("unused_limit", "i"), ("register_closed", "?")]),
     "kindergarten": (4, [("kindergarten", "I"), ("territory", "I"), ("open", "?"), ("name", "text")]),
     "application": (6, [("territory", "I"), ("birth_year", "H"), ("kind", KINDS), ("category", CATEGORIES),
                         ("evidence", "hex16"), ("child", "hex16"), ("secret_hash", "hex32"), ("applied_at", "q")]),
@@ -53,6 +56,9 @@ def encode(command: dict) -> bytes:
             out += struct.pack("<H", len(text)) + text
         elif isinstance(form, list):
             out += bytes([form.index(command[name])])
+        elif form == "hour":
+            hours, minutes = command[name].split(":")
+            out += struct.pack("<i", 60 * int(hours) + int(minutes))
         elif form.startswith("hex"):
             out += bytes.fromhex(command.get(name, "00" * int(form[3:])))
         else:
@@ -116,17 +122,23 @@ class Session:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+        self.tag = 0
 
     def move(self, node: cluster.Node | None = None) -> None:
         """Goes on with that node, or with a random one."""
         self.close()
         self.node = node or self.draw.choice(self.nodes)
 
+    def connect(self) -> None:
+        """Makes sure of a connection. Raises: OSError; then nothing was asked."""
+        if self.connection is None:
+            self.connection = self.node.connect(timeout=ANSWER_TIMEOUT_S)
+
     def _exchange(self, kind: int, body: bytes) -> tuple[int, bytes]:
         """Sends a frame and waits for the one with its tag. Any OSError or EOFError leaves the session unconnected."""
         try:
-            if self.connection is None:
-                self.connection = self.node.connect(timeout=ANSWER_TIMEOUT_S)
+            self.connect()
+            if self.tag == 0:
                 self.connection.send(HELLO, 0, bytes(16))
             self.tag += 1
             self.connection.send(kind, self.tag, body)
