@@ -8,13 +8,7 @@
 #include <string.h>
 
 #define RESULTS_MIN 4096 /* bytes that are kept even when they are not needed */
-#define POINT_SIZE  28
-
-struct point {
-    uint64_t index;
-    uint32_t version;
-    uint8_t state[KZ_ID_SIZE];
-};
+#define POINT_SIZE  28   /* index 8, version 4, state 16 */
 
 struct kz_digests {
     uint64_t interval;
@@ -22,9 +16,8 @@ struct kz_digests {
     uint64_t noted; /* index of the entry noted last */
     uint8_t *results;
     size_t capacity;
-    uint32_t first; /* the oldest point's place in the ring */
     uint32_t count;
-    struct point points[KZ_DIGEST_POINTS_MAX]; /* a ring */
+    uint8_t points[KZ_DIGEST_POINTS_MAX * POINT_SIZE]; /* in order, as they are saved */
 };
 
 struct kz_digests *kz_digests_create(uint32_t interval)
@@ -47,9 +40,9 @@ static size_t result_count(const struct kz_digests *digests)
     return (size_t)(digests->noted - digests->last);
 }
 
-static const struct point *point_at(const struct kz_digests *digests, uint32_t i)
+static const uint8_t *point_at(const struct kz_digests *digests, uint32_t i)
 {
-    return &digests->points[(digests->first + i) % KZ_DIGEST_POINTS_MAX];
+    return &digests->points[(size_t)i * POINT_SIZE];
 }
 
 /* ---- Noting ---- */
@@ -81,32 +74,31 @@ bool kz_digests_is_point(const struct kz_digests *digests, uint64_t index, enum 
     return (type == KZ_PUBLISH || type == KZ_MORNING) && result == KZ_RESULT_OK;
 }
 
-static void add_point(struct kz_digests *digests, const struct point *point)
+/* Forgets the oldest COUNT points. */
+static void drop_points(struct kz_digests *digests, uint32_t count)
 {
-    if (digests->count == KZ_DIGEST_POINTS_MAX) {
-        digests->first = (digests->first + 1) % KZ_DIGEST_POINTS_MAX;
-        digests->count--;
-    }
-    uint32_t place = (digests->first + digests->count++) % KZ_DIGEST_POINTS_MAX;
-    digests->points[place] = *point;
+    digests->count -= count;
+    memmove(digests->points, point_at(digests, count), (size_t)digests->count * POINT_SIZE);
 }
 
 void kz_digests_note_point(struct kz_digests *digests, uint32_t version,
                            const uint8_t state[static KZ_ID_SIZE])
 {
-    struct point point = {.index = digests->noted, .version = version};
-    memcpy(point.state, state, KZ_ID_SIZE);
-    add_point(digests, &point);
+    if (digests->count == KZ_DIGEST_POINTS_MAX) drop_points(digests, 1);
+    uint8_t *point = &digests->points[(size_t)digests->count++ * POINT_SIZE];
+    kz_put_u64(point, digests->noted);
+    kz_put_u32(point + 8, version);
+    memcpy(point + 12, state, KZ_ID_SIZE);
 }
 
 /* ---- Values ---- */
 
-static struct kz_digest_value value_of(const struct kz_digests *digests, const struct point *point)
+static struct kz_digest_value value_of(const struct kz_digests *digests, const uint8_t *point)
 {
     struct kz_digest_value value = {
-        .at = point->index, .since = digests->last, .version = point->version};
-    memcpy(value.state, point->state, KZ_ID_SIZE);
-    kz_sha256(digests->results, (size_t)(point->index - digests->last), value.results);
+        .at = kz_get_u64(point), .since = digests->last, .version = kz_get_u32(point + 8)};
+    memcpy(value.state, point + 12, KZ_ID_SIZE);
+    kz_sha256(digests->results, (size_t)(value.at - digests->last), value.results);
     return value;
 }
 
@@ -122,10 +114,10 @@ bool kz_digests_next(const struct kz_digests *digests, struct kz_digest_value *o
 /* Forgets what no later digest may be about. */
 static void move_to(struct kz_digests *digests, uint64_t at)
 {
-    while (digests->count > 0 && point_at(digests, 0)->index <= at) {
-        digests->first = (digests->first + 1) % KZ_DIGEST_POINTS_MAX;
-        digests->count--;
-    }
+    uint32_t done = 0;
+    while (done < digests->count && kz_get_u64(point_at(digests, done)) <= at)
+        done++;
+    drop_points(digests, done);
     size_t left = (size_t)(digests->noted - at);
     memmove(digests->results, digests->results + (at - digests->last), left);
     digests->last = at;
@@ -142,9 +134,8 @@ enum kz_digest_verdict kz_digests_judge(struct kz_digests *digests,
 
     enum kz_digest_verdict verdict = KZ_DIGEST_UNKNOWN;
     for (uint32_t i = 0; i < digests->count; i++) {
-        const struct point *point = point_at(digests, i);
-        if (point->index != at) continue;
-        *out_own = value_of(digests, point);
+        if (kz_get_u64(point_at(digests, i)) != at) continue;
+        *out_own = value_of(digests, point_at(digests, i));
         bool is_right = claimed->version == out_own->version &&
                         memcmp(claimed->state, out_own->state, KZ_ID_SIZE) == 0 &&
                         memcmp(claimed->results, out_own->results, KZ_HASH_SIZE) == 0;
@@ -166,6 +157,11 @@ bool kz_digest_values_equal(const struct kz_digest_value *a, const struct kz_dig
            memcmp(a->results, b->results, KZ_HASH_SIZE) == 0;
 }
 
+uint64_t kz_digests_noted(const struct kz_digests *digests)
+{
+    return digests->noted;
+}
+
 uint64_t kz_digests_last(const struct kz_digests *digests)
 {
     return digests->last;
@@ -178,54 +174,57 @@ uint32_t kz_digests_points(const struct kz_digests *digests)
 
 /* ---- As bytes ---- */
 
-size_t kz_digests_size(const struct kz_digests *digests)
+void kz_digests_save(const struct kz_digests *digests, struct kz_digests_bytes *out_bytes)
 {
-    return 20 + (size_t)digests->count * POINT_SIZE + result_count(digests);
+    kz_put_u64(out_bytes->head, digests->last);
+    kz_put_u64(out_bytes->head + 8, digests->noted);
+    kz_put_u32(out_bytes->head + 16, digests->count);
+    kz_put_u32(out_bytes->head + 20, 0);
+    out_bytes->points = digests->points;
+    out_bytes->points_size = (size_t)digests->count * POINT_SIZE;
+    out_bytes->results = digests->results;
+    out_bytes->results_size = result_count(digests);
 }
 
-void kz_digests_save(const struct kz_digests *digests, struct kz_writer *writer)
+enum kz_status kz_digests_measure(struct kz_digests_bytes *bytes)
 {
-    kz_write_u64(writer, digests->last);
-    kz_write_u64(writer, digests->noted);
-    kz_write_u32(writer, digests->count);
-    for (uint32_t i = 0; i < digests->count; i++) {
-        const struct point *point = point_at(digests, i);
-        kz_write_u64(writer, point->index);
-        kz_write_u32(writer, point->version);
-        kz_write_bytes(writer, point->state, KZ_ID_SIZE);
-    }
-    kz_write_bytes(writer, digests->results, result_count(digests));
+    uint64_t last = kz_get_u64(bytes->head);
+    uint64_t noted = kz_get_u64(bytes->head + 8);
+    uint32_t count = kz_get_u32(bytes->head + 16);
+    if (last > noted || noted > INT64_MAX || count > KZ_DIGEST_POINTS_MAX) return KZ_MALFORMED;
+    if (kz_get_u32(bytes->head + 20) != 0) return KZ_MALFORMED;
+
+    bytes->points_size = (size_t)count * POINT_SIZE;
+    bytes->results_size = (size_t)(noted - last);
+    return KZ_OK;
 }
 
-/* Reads COUNT points, which lie in order behind the last digest. */
-static bool restore_points(struct kz_digests *digests, struct kz_reader *reader, uint32_t count)
+/* Returns: whether the points' indexes rise, behind the last digest's. */
+static bool are_in_order(const struct kz_digests *digests)
 {
     uint64_t before = digests->last;
-    for (uint32_t i = 0; i < count; i++) {
-        struct point point;
-        point.index = kz_read_u64(reader);
-        point.version = kz_read_u32(reader);
-        const uint8_t *state = kz_read_bytes(reader, KZ_ID_SIZE);
-        if (state == NULL || point.index <= before || point.index > digests->noted) return false;
-        memcpy(point.state, state, KZ_ID_SIZE);
-        add_point(digests, &point);
-        before = point.index;
+    for (uint32_t i = 0; i < digests->count; i++) {
+        uint64_t index = kz_get_u64(point_at(digests, i));
+        if (index <= before || index > digests->noted) return false;
+        before = index;
     }
     return true;
 }
 
-enum kz_status kz_digests_restore(struct kz_digests *digests, struct kz_reader *reader)
+enum kz_status kz_digests_restore(struct kz_digests *digests, const struct kz_digests_bytes *bytes)
 {
-    digests->last = kz_read_u64(reader);
-    digests->noted = kz_read_u64(reader);
-    uint32_t count = kz_read_u32(reader);
-    if (digests->last > digests->noted || count > KZ_DIGEST_POINTS_MAX) return KZ_MALFORMED;
-    if (!restore_points(digests, reader, count)) return KZ_MALFORMED;
+    struct kz_digests_bytes announced = *bytes;
+    enum kz_status status = kz_digests_measure(&announced);
+    if (status != KZ_OK) return status;
+    if (announced.points_size != bytes->points_size) return KZ_MALFORMED;
+    if (announced.results_size != bytes->results_size) return KZ_MALFORMED;
 
-    size_t size = result_count(digests);
-    const uint8_t *results = kz_read_bytes(reader, size);
-    if (!kz_reader_done(reader)) return KZ_MALFORMED;
-    if (!resize(digests, size + RESULTS_MIN)) return KZ_NO_MEMORY;
-    if (size > 0) memcpy(digests->results, results, size);
+    digests->last = kz_get_u64(bytes->head);
+    digests->noted = kz_get_u64(bytes->head + 8);
+    digests->count = kz_get_u32(bytes->head + 16);
+    if (bytes->points_size > 0) memcpy(digests->points, bytes->points, bytes->points_size);
+    if (!are_in_order(digests)) return KZ_MALFORMED;
+    if (!resize(digests, bytes->results_size + RESULTS_MIN)) return KZ_NO_MEMORY;
+    if (bytes->results_size > 0) memcpy(digests->results, bytes->results, bytes->results_size);
     return KZ_OK;
 }

@@ -76,23 +76,37 @@ enum kz_digest_verdict kz_digests_judge(struct kz_digests *digests,
 bool kz_digest_values_match(const struct kz_digest_value *a, const struct kz_digest_value *b);
 bool kz_digest_values_equal(const struct kz_digest_value *a, const struct kz_digest_value *b);
 
+uint64_t kz_digests_noted(const struct kz_digests *digests);  /* index of the entry noted last */
 uint64_t kz_digests_last(const struct kz_digests *digests);   /* 0: none yet */
 uint32_t kz_digests_points(const struct kz_digests *digests); /* without a digest */
 
 /* ---- As bytes, for a start without a replay (the caller checks their sum) ----
  *
- *   OFFSET SIZE FIELD
- *        0    8 last
- *        8    8 index of the entry noted last
- *       16    4 number of points
- *       20 28·n each point: index 8, version 4, state 16
- *        …    … results of the entries last + 1 … noted last */
+ *   head      0    8 last
+ *             8    8 index of the entry noted last
+ *            16    4 n, number of points
+ *            20    4 zero
+ *   points  28·n      each, in order: index 8, version 4, state 16
+ *   results  …        of the entries last + 1 … noted last, a byte each */
 
-size_t kz_digests_size(const struct kz_digests *digests);
-void kz_digests_save(const struct kz_digests *digests, struct kz_writer *writer);
+#define KZ_DIGESTS_HEAD_SIZE 24
 
-/* Reads what kz_digests_save() wrote, into DIGESTS, which is new. Returns: KZ_OK; KZ_MALFORMED;
- * KZ_NO_MEMORY (DIGESTS is then only to be destroyed). */
-enum kz_status kz_digests_restore(struct kz_digests *digests, struct kz_reader *reader);
+struct kz_digests_bytes {
+    uint8_t head[KZ_DIGESTS_HEAD_SIZE];
+    const uint8_t *points;
+    size_t points_size;
+    const uint8_t *results;
+    size_t results_size;
+};
+
+/* Lays out the notes as bytes, which stay as they are until the next change. Allocates nothing. */
+void kz_digests_save(const struct kz_digests *digests, struct kz_digests_bytes *out_bytes);
+
+/* Fills in the sizes that BYTES->head announces. Returns: KZ_OK or KZ_MALFORMED. */
+enum kz_status kz_digests_measure(struct kz_digests_bytes *bytes);
+
+/* Makes DIGESTS, which is new, what BYTES was saved of. Returns: KZ_OK; KZ_MALFORMED; KZ_NO_MEMORY
+ * (DIGESTS is then only to be destroyed). */
+enum kz_status kz_digests_restore(struct kz_digests *digests, const struct kz_digests_bytes *bytes);
 
 #endif

@@ -124,6 +124,14 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
 
 static void halt_at(struct kz_core *core, uint64_t index, enum kz_status status)
 {
+    if (status == KZ_NEWER) {
+        kz_core_halt(core, status,
+                     "entry %llu of the ledger is of a later version than this program, which "
+                     "knows rules %u: install a kezekd that the other nodes run, and start it on "
+                     "this directory",
+                     (unsigned long long)index, kz_rules_known());
+        return;
+    }
     kz_core_halt(core, status,
                  "entry %llu of the ledger can not be applied (%s): stop, and run kezek-audit "
                  "verify on this node's directory",
@@ -158,7 +166,7 @@ bool kz_applying_apply(struct kz_core *core, uint64_t index, uint64_t term,
     core->applied_term = term;
     if (index == 1) kz_bootstrap_keep_founders(core, entry, term);
     if (entry->type == KZ_MEMBERSHIP) kz_members_on_applied(core, index, &entry->membership);
-    return true;
+    return kz_agreement_applied(core, index, entry, out_outcome->result);
 }
 
 /* Applies entry I of BATCH. Returns: false when the node halted. */

@@ -14,6 +14,7 @@
 #define REFUSALS_DEFAULT         100
 #define ENTRIES_MAX_DEFAULT      ((UINT64_C(1) << 32) - (UINT64_C(1) << 20))
 #define STOP_MS                  5000
+#define LAST_WORDS_MS            200
 
 /* ---- Notices and the end ---- */
 
@@ -39,6 +40,11 @@ void kz_core_halt(struct kz_core *core, enum kz_status status, const char *forma
     va_start(arguments, format);
     vsnprintf(core->halt.text, sizeof(core->halt.text), format, arguments);
     va_end(arguments);
+}
+
+void kz_core_await_delivery(struct kz_core *core)
+{
+    core->halt_due_ms = core->now_ms + LAST_WORDS_MS;
 }
 
 bool kz_core_check(struct kz_core *core, enum kz_status status, const struct kz_error *error)
@@ -102,6 +108,7 @@ static void init_parts(struct kz_core *core, const struct kz_core_options *optio
         kz_imaging_take(core, options->image);
     } else {
         core->machine = kz_machine_create(options->allocator, options->seed);
+        kz_agreement_init(core, kz_agreement_digests(&core->options));
         core->imaging.seed = options->seed;
     }
     core->dial_changed = true;
@@ -144,6 +151,7 @@ void kz_core_destroy(struct kz_core *core)
     if (core->driver != NULL) kz_driver_destroy(core->driver);
     kz_batch_release(core->first_entry);
     kz_storing_finish(core);
+    kz_agreement_finish(core);
     kz_machine_destroy(core->machine);
     kz_links_finish(&core->links);
     free(core->clockwork.entries);
@@ -290,7 +298,8 @@ static void run_parts(struct kz_core *core)
     kz_bootstrap_run(core);
     if (core->phase == KZ_RUNNING && !core->halted) {
         kz_core_follow_leadership(core);
-        kz_applying_run(core);
+        kz_agreement_judge(core);
+        if (!core->halted) kz_applying_run(core);
         kz_stamping_check(core);
         kz_storing_check(core);
     }
@@ -303,6 +312,7 @@ static void run_parts(struct kz_core *core)
     }
     if (core->halted) return;
     kz_peers_run(core);
+    if (core->phase == KZ_RUNNING) kz_agreement_run(core);
     kz_storing_flush(core, false);
     kz_imaging_run(core);
     run_stopping(core);
@@ -310,7 +320,8 @@ static void run_parts(struct kz_core *core)
 
 static void begin_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms)
 {
-    KZ_ASSERT(!core->halted && now_ms >= core->now_ms);
+    KZ_ASSERT(now_ms >= core->now_ms);
+    KZ_ASSERT(!core->halted || core->halt_due_ms > core->now_ms);
     core->now_ms = now_ms;
     core->wall_ms = wall_ms;
     core->notice_count = 0;
@@ -341,7 +352,8 @@ static uint64_t wake_of(const struct kz_core *core)
     wake = earliest(wake, kz_clockwork_wake(core));
     wake = earliest(wake, kz_changes_wake(core));
     wake = earliest(wake, kz_imaging_wake(core));
-    if (core->applied < kz_driver_committed(core->driver)) wake = core->now_ms;
+    if (core->applied < kz_driver_committed(core->driver) || core->agreement.look)
+        wake = core->now_ms;
     return wake;
 }
 
@@ -394,9 +406,9 @@ static void end_step(struct kz_core *core, struct kz_update *out)
         .notice_count = core->notice_count,
         .dial = core->dial_changed ? &core->dial.fields : NULL,
         .image = core->halted ? 0 : core->imaging.order,
-        .wake_ms = core->halted ? 0 : wake_of(core),
+        .wake_ms = core->halted ? core->halt_due_ms : wake_of(core),
         .stopped = core->stopped,
-        .halted = core->halted,
+        .halted = core->halted && core->now_ms >= core->halt_due_ms,
         .halt = core->halt,
     };
     core->dial_changed = false;

@@ -167,6 +167,7 @@ struct kz_core_options {
     uint32_t refusals_per_minute; /* 100: budget of refused entries for each actor */
     uint32_t pending_max;         /* commands in flight in all, 65,536; 0 for that */
     uint32_t pending_per_link;    /* from one connection, 8,192; 0 for that */
+    uint32_t digest_interval;     /* entries, KZ_DIGEST_INTERVAL; 0 for that; equal on all nodes */
     uint64_t entries_max; /* that the ledger takes: raft counts to 2^32; 0 for 2^32 − 2^20 */
     uint64_t image_every; /* entries from one image to the next, 0: none */
     struct kz_core_image *image; /* to start from, of this ledger (image.h); taken over by a core
@@ -216,8 +217,13 @@ struct kz_core_figures {
     uint64_t damaged, repaired; /* ever found damaged, and repaired, by this process */
     uint64_t scrubbed_index;    /* of the pass that is under way */
     uint64_t scrub_passes;
-    int64_t scrub_last_ms;  /* wall time at the end of the last pass, 0: none yet */
-    uint64_t replay_target; /* while starting: the index to reach */
+    int64_t scrub_last_ms;   /* wall time at the end of the last pass, 0: none yet */
+    uint64_t replay_target;  /* while starting: the index to reach */
+    uint64_t digest_at;      /* the last index whose digest is an entry; 0: none */
+    uint32_t digests_due;    /* indexes that may have one, behind that */
+    uint32_t digest_differs; /* voters whose last report about the last or next one differs */
+    uint32_t rules;          /* the version that holds */
+    uint32_t rules_known;    /* the newest that this build knows */
     struct kz_machine_figures machine;
 };
 

@@ -4,7 +4,8 @@
 
 static bool is_ready(const struct kz_core *core)
 {
-    if (core->phase != KZ_RUNNING || core->stopping || core->leader == 0) return false;
+    if (core->halted || core->stopping) return false;
+    if (core->phase != KZ_RUNNING || core->leader == 0) return false;
     if (kz_core_members(core)->count == 0) return false; /* it joins */
     return core->role != KZ_LEADER || kz_driver_established(core->driver);
 }
@@ -57,6 +58,7 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     out_figures->damaged_index = kz_repairing_index(core);
     out_figures->scrubbed_index = core->scrub.next > 0 ? core->scrub.next - 1 : 0;
     out_figures->replay_target = core->replay.applied;
+    kz_agreement_figures(core, out_figures);
     kz_machine_figures(core->machine, &out_figures->machine);
     out_figures->machine.bytes += core->imaging.mapped_size;
 }

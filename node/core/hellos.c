@@ -63,6 +63,7 @@ void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer)
         .to = id,
         .members_index = core->members_index,
         .empty = kz_bootstrap_is_empty(core),
+        .rules = kz_agreement_rules_known(),
         .peer = core->options.self.peer,
         .client = core->options.self.client,
     };
@@ -226,6 +227,7 @@ static void take(struct kz_core *core, struct kz_link_state *link,
         struct kz_link_state *older = peer->accepted;
         peer->accepted = link;
         peer->clock_asked_ms = 0;
+        peer->reported.at = 0;
         kz_reads_forget_peer(core, peer->id);
         if (older != NULL) kz_links_close(&core->links, older);
     }
@@ -233,6 +235,7 @@ static void take(struct kz_core *core, struct kz_link_state *link,
     link->peer = hello->id;
     peer->empty = hello->empty;
     peer->first_due = hello->empty;
+    peer->rules = hello->rules;
     memcpy(peer->first, hello->first, KZ_ID_SIZE);
     memcpy(peer->client, hello->client.bytes, hello->client.size);
     peer->client_size = (uint8_t)hello->client.size;

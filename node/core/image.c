@@ -10,9 +10,13 @@
 #include <string.h>
 
 #define TAG_PLACE 0x43414c50U /* "PLAC" */
+#define TAG_DIGESTS                                                              \
+    0x31474944U /* "DIG1": the notes of digests, in three blocks (log/digests.h) \
+                 */
 
 struct kz_core_image {
     struct kz_machine *machine;
+    struct kz_digests *digests;
     struct kz_place place; /* its records lie in the image's area */
     uint64_t seed;
     size_t size;
@@ -69,6 +73,27 @@ static bool is_at(const struct kz_machine *machine, const struct kz_place *place
            memcmp(digest, place->digest, KZ_ID_SIZE) == 0;
 }
 
+static enum kz_status open_digests(struct kz_image_reader *reader,
+                                   const struct kz_core_options *options,
+                                   struct kz_core_image *image, struct kz_error *error)
+{
+    struct kz_digests_bytes bytes;
+    const uint8_t *head = kz_image_read(reader, TAG_DIGESTS, KZ_DIGESTS_HEAD_SIZE);
+    if (head == NULL) return damaged(error, reader->status);
+
+    memcpy(bytes.head, head, KZ_DIGESTS_HEAD_SIZE);
+    if (kz_digests_measure(&bytes) != KZ_OK) return damaged(error, KZ_CORRUPT);
+    bytes.points = kz_image_read(reader, TAG_DIGESTS, bytes.points_size);
+    bytes.results = kz_image_read(reader, TAG_DIGESTS, bytes.results_size);
+    if (reader->status != KZ_OK) return damaged(error, reader->status);
+
+    image->digests = kz_agreement_digests(options);
+    enum kz_status status = kz_digests_restore(image->digests, &bytes);
+    if (status == KZ_OK && kz_digests_noted(image->digests) == image->place.index) return KZ_OK;
+    kz_digests_destroy(image->digests);
+    return damaged(error, KZ_CORRUPT);
+}
+
 static enum kz_status open_machine(struct kz_image_reader *reader,
                                    const struct kz_core_options *options,
                                    struct kz_core_image *image, struct kz_error *error)
@@ -96,8 +121,13 @@ enum kz_status kz_core_image_open(void *area, size_t size, const struct kz_core_
     status = place == NULL ? reader.status : kz_place_decode(place, &image.place);
     if (status != KZ_OK) return damaged(error, status);
     status = check_place(&image.place, options, entry, error);
-    if (status == KZ_OK) status = open_machine(&reader, options, &image, error);
+    if (status == KZ_OK) status = open_digests(&reader, options, &image, error);
     if (status != KZ_OK) return status;
+    status = open_machine(&reader, options, &image, error);
+    if (status != KZ_OK) {
+        kz_digests_destroy(image.digests);
+        return status;
+    }
 
     *out_image = kz_memory_resize(NULL, sizeof image);
     **out_image = image;
@@ -108,6 +138,7 @@ void kz_core_image_close(struct kz_core_image *image)
 {
     if (image == NULL) return;
     kz_machine_destroy(image->machine);
+    kz_digests_destroy(image->digests);
     free(image);
 }
 
@@ -130,6 +161,7 @@ void kz_imaging_take(struct kz_core *core, struct kz_core_image *image)
     const struct kz_place *place = &image->place;
 
     core->machine = image->machine;
+    kz_agreement_init(core, image->digests);
     core->imaging.seed = image->seed;
     core->imaging.mapped_size = image->size;
     core->imaging.saved = place->index;
@@ -150,6 +182,7 @@ enum kz_status kz_core_save(const struct kz_core *core, void *context,
                             enum kz_status (*write)(void *context, const void *bytes, size_t size))
 {
     struct kz_image_writer writer;
+    struct kz_digests_bytes digests;
     uint8_t block[KZ_PLACE_SIZE];
     struct kz_place place = {
         .index = core->applied,
@@ -168,6 +201,10 @@ enum kz_status kz_core_save(const struct kz_core *core, void *context,
     kz_place_encode(&place, block);
     kz_image_writer_init(&writer, context, write, core->imaging.seed);
     kz_image_write(&writer, TAG_PLACE, block, sizeof block);
+    kz_digests_save(core->agreement.digests, &digests);
+    kz_image_write(&writer, TAG_DIGESTS, digests.head, sizeof digests.head);
+    kz_image_write(&writer, TAG_DIGESTS, digests.points, digests.points_size);
+    kz_image_write(&writer, TAG_DIGESTS, digests.results, digests.results_size);
     kz_machine_save(core->machine, &writer);
     return kz_image_writer_finish(&writer);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An image of a node's state: what it restarts from, so that it applies the ledger's tail alone.
  *
- *   place (place.h) | the machine's blocks (statemachine/rules/image.c) | closing block
+ *   place (place.h) | notes of digests (log/digests.h) |
+ *   the machine's blocks (statemachine/rules/image.c) | closing block
  *
  * Invariants:
  * 1. An image is never trusted over the ledger: it is opened only if it belongs to this cluster and

@@ -70,6 +70,7 @@ void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *
     kz_write_bytes(writer, hello->known, KZ_ID_SIZE);
     kz_write_u64(writer, hello->members_index);
     kz_write_u8(writer, hello->empty ? FLAG_EMPTY : 0);
+    kz_write_u8(writer, hello->rules);
     write_address(writer, hello->peer);
     write_address(writer, hello->client);
     seal(writer, frame, KZ_PEER_HELLO);
@@ -88,9 +89,11 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
     read_id(&reader, hello.known);
     hello.members_index = kz_read_u64(&reader);
     hello.empty = read_below(&reader, FLAG_EMPTY + 1) == FLAG_EMPTY;
+    hello.rules = kz_read_u8(&reader);
     hello.peer = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     hello.client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     if (!kz_reader_done(&reader) || hello.id == 0 || hello.id > INT64_MAX) return KZ_MALFORMED;
+    if (hello.rules == 0) return KZ_MALFORMED;
 
     *out_hello = hello;
     return KZ_OK;
@@ -179,6 +182,40 @@ enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
         return KZ_MALFORMED;
     }
     *out_members = entry.membership;
+    return KZ_OK;
+}
+
+/* ---- Digest reports ---- */
+
+void kz_peer_digest_report_encode(struct kz_writer *writer, const struct kz_digest_value *value)
+{
+    uint8_t *frame = begin(writer);
+    kz_write_u64(writer, value->at);
+    kz_write_u64(writer, value->since);
+    kz_write_u32(writer, value->version);
+    kz_write_u32(writer, 0);
+    kz_write_bytes(writer, value->state, KZ_ID_SIZE);
+    kz_write_bytes(writer, value->results, KZ_HASH_SIZE);
+    seal(writer, frame, KZ_PEER_DIGEST_REPORT);
+}
+
+enum kz_status kz_peer_digest_report_decode(const struct kz_frame *frame,
+                                            struct kz_digest_value *out_value)
+{
+    struct kz_reader reader = open_body(frame, KZ_PEER_DIGEST_REPORT);
+    struct kz_digest_value value = {0};
+    value.at = kz_read_u64(&reader);
+    value.since = kz_read_u64(&reader);
+    value.version = kz_read_u32(&reader);
+    uint32_t zero = kz_read_u32(&reader);
+    const uint8_t *state = kz_read_bytes(&reader, KZ_ID_SIZE);
+    const uint8_t *results = kz_read_bytes(&reader, KZ_HASH_SIZE);
+    if (!kz_reader_done(&reader) || zero != 0) return KZ_MALFORMED;
+    if (value.since >= value.at || value.at > INT64_MAX) return KZ_MALFORMED;
+
+    memcpy(value.state, state, KZ_ID_SIZE);
+    memcpy(value.results, results, KZ_HASH_SIZE);
+    *out_value = value;
     return KZ_OK;
 }
 

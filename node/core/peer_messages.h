@@ -13,7 +13,8 @@
  *                               80   16 the dialed node's incarnation as it is pinned, zero: none
  *                               96    8 index of the last membership that it applied, 0: none
  *                              104    1 flags: bit 0 = its ledger is empty
- *                              105    1 size of its peer address, then that
+ *                              105    1 newest version of the rules that it knows, not zero
+ *                              106    1 size of its peer address, then that
  *                                …    1 size of its client address, then that
  *   TYPE 0x62 refused            0    1 why (enum kz_refusal)
  *                                1    1 reserved
@@ -27,6 +28,11 @@
  *   TYPE 0x68 read index answer  0    8 that nonce, 8 index
  *   TYPE 0x69 first entry        0    … to an empty node: the record of entry 1, when the cluster
  *                                       was founded with that node; nothing, when it was added
+ *   TYPE 0x6a digest report      0    8 index that the report is about
+ *                                8    8 index of the last digest entry's, where results begin
+ *                               16    4 version of the rules, 4 reserved
+ *                               24   16 the state's digest after that index
+ *                               40   32 SHA-256 of the results between the two
  *   TYPE 0x6c fetch              0    8 index of the entry, or of the first result
  *                                8    4 count: 1; of results at most 1,024
  *                               12    1 what: 0 the entry, 1 results
@@ -44,6 +50,7 @@
 
 #include "client/wire/frame.h"
 #include "log/batch.h"
+#include "log/digests.h"
 #include "statemachine/base/bytes.h"
 #include "statemachine/record/record.h"
 
@@ -59,6 +66,7 @@ enum kz_peer_frame {
     KZ_PEER_READ_INDEX = 0x67,
     KZ_PEER_READ_INDEX_ANSWER = 0x68,
     KZ_PEER_FIRST_ENTRY = 0x69,
+    KZ_PEER_DIGEST_REPORT = 0x6a,
     KZ_PEER_FETCH = 0x6c,
     KZ_PEER_FETCHED = 0x6d,
 };
@@ -87,6 +95,7 @@ struct kz_peer_hello {
     uint8_t known[KZ_ID_SIZE];
     uint64_t members_index;
     bool empty;
+    uint8_t rules;
     struct kz_text peer;
     struct kz_text client;
 };
@@ -130,6 +139,7 @@ void kz_peer_refused_encode(struct kz_writer *writer, enum kz_refusal why, const
 void kz_peer_pair_encode(struct kz_writer *writer, enum kz_peer_frame type,
                          struct kz_peer_pair pair);
 void kz_peer_first_entry_encode(struct kz_writer *writer, const uint8_t *record, size_t size);
+void kz_peer_digest_report_encode(struct kz_writer *writer, const struct kz_digest_value *value);
 
 void kz_peer_fetch_encode(struct kz_writer *writer, const struct kz_peer_fetch *fetch);
 void kz_peer_fetched_encode(struct kz_writer *writer, const struct kz_peer_fetched *fetched);
@@ -143,6 +153,9 @@ enum kz_status kz_peer_pair_decode(const struct kz_frame *frame, struct kz_peer_
 /* A membership of time 0, or nothing: then its count is 0. */
 enum kz_status kz_peer_first_entry_decode(const struct kz_frame *frame,
                                           struct kz_membership_fields *out_members);
+/* The index is behind the last digest's. */
+enum kz_status kz_peer_digest_report_decode(const struct kz_frame *frame,
+                                            struct kz_digest_value *out_value);
 
 enum kz_status kz_peer_fetch_decode(const struct kz_frame *frame, struct kz_peer_fetch *out_fetch);
 /* The content of an entry is for kz_batch_parse() to judge. */

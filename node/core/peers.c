@@ -189,6 +189,8 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
         kz_hellos_take(core, link, frame);
     else if (frame->type == KZ_PEER_FIRST_ENTRY)
         kz_bootstrap_on_first_entry(core, frame);
+    else if (frame->type == KZ_PEER_DIGEST_REPORT)
+        kz_agreement_on_report(core, link, peer, frame);
     else if (frame->type == KZ_PEER_FETCH)
         kz_repairing_on_fetch(core, peer, frame);
     else if (frame->type == KZ_PEER_FETCHED)

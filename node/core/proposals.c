@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#define OWN_SIZE_MAX (KZ_RECORD_HEADER_SIZE + 60) /* of what is no client's: a digest */
+
 void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
                          const struct kz_frame *frame)
 {
@@ -85,15 +87,27 @@ static void append(struct proposal *proposal, const uint8_t *record, size_t size
     kz_record_set_time(room, proposal->time);
 }
 
+static void append_entry(struct proposal *proposal, const struct kz_entry *entry)
+{
+    uint8_t record[OWN_SIZE_MAX];
+    size_t size = kz_record_encode(entry, record, sizeof(record));
+    KZ_ASSERT(size > 0);
+    append(proposal, record, size);
+}
+
 static void append_due(struct kz_core *core, struct proposal *proposal, uint32_t due)
 {
-    uint8_t record[KZ_RECORD_HEADER_SIZE + 16];
-    for (uint32_t i = 0; i < due; i++) {
-        size_t size = kz_record_encode(&core->clockwork.entries[i], record, sizeof(record));
-        KZ_ASSERT(size > 0);
-        append(proposal, record, size);
-    }
+    for (uint32_t i = 0; i < due; i++)
+        append_entry(proposal, &core->clockwork.entries[i]);
     if (due > 0) core->clockwork.last_index = kz_batch_end(proposal->batch) - 1;
+}
+
+static void append_agreed(struct kz_core *core, struct proposal *proposal)
+{
+    struct kz_entry entry;
+    if (!kz_agreement_due(core, &entry)) return;
+    append_entry(proposal, &entry);
+    kz_agreement_appended(core, kz_batch_end(proposal->batch) - 1);
 }
 
 /* ---- Judging one command ---- */
@@ -287,8 +301,8 @@ static void take_submit(struct kz_core *core, const struct kz_gate *gate, struct
 
 static void measure(const struct kz_core *core, struct proposal *proposal, uint32_t due)
 {
-    proposal->count_max = due;
-    proposal->size_max = (size_t)due * (KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_HEADER_SIZE + 16);
+    proposal->count_max = due + 1;
+    proposal->size_max = (due + (size_t)1) * (KZ_ENTRY_PREFIX_SIZE + OWN_SIZE_MAX);
     for (uint32_t i = 0; i < core->submit_count; i++) {
         const struct kz_frame *frame = &core->submits[i].frame;
         uint32_t count = frame->body_size >= 2 ? kz_get_u16(frame->body) : 0;
@@ -306,6 +320,7 @@ static void submit_batch(struct kz_core *core, struct proposal *proposal)
         core->stamped = proposal->time;
     } else if (status == KZ_UNAVAILABLE) {
         core->clockwork.last_index = 0;
+        core->agreement.appended_index = 0;
         kz_applying_fail_after(core, proposal->first_index - 1, KZ_ANSWER_UNAVAILABLE,
                                KZ_REASON_NO_LEADER);
     } else {
@@ -328,6 +343,7 @@ void kz_proposals_run(struct kz_core *core)
         due = kz_clockwork_due(core, gate.time);
         measure(core, &proposal, due);
         append_due(core, &proposal, due);
+        append_agreed(core, &proposal);
     }
     for (uint32_t i = 0; i < core->submit_count; i++)
         take_submit(core, &gate, &proposal, &core->submits[i]);

@@ -2,9 +2,10 @@
 /* What the core's files share: its state, and the functions that one file calls of another.
  *
  * A step goes through the files in this order (core.c): events → links, peers, submits and queries
- * gathered, raft fed → raft's timers → what is committed is applied and answered → what was
- * gathered and what the clock makes due is proposed in one batch → reads confirmed and answered →
- * watchers served → peers greeted and their clocks asked → results stored.
+ * gathered, raft fed → raft's timers → what the voters reported of their states is compared →
+ * what is committed is applied and answered → what was gathered and what the clock makes due is
+ * proposed in one batch → reads confirmed and answered → watchers served → peers greeted, their
+ * clocks asked, our state reported → results stored.
  *
  * Invariants:
  * 1. `driver` is there from the phase RUNNING on, and only then.
@@ -60,8 +61,12 @@ struct kz_peer {
     char client[KZ_ADDRESS_SIZE_MAX];
     uint8_t address_size;
     uint8_t client_size;
-    uint64_t confirmed;      /* the last round that it confirmed */
-    uint64_t clock_asked_ms; /* 0: not yet on this link */
+    uint8_t rules;                   /* the newest version that it knows */
+    uint64_t confirmed;              /* the last round that it confirmed */
+    uint64_t clock_asked_ms;         /* 0: not yet on this link */
+    struct kz_digest_value reported; /* its last digest report on this link; at 0: none */
+    struct kz_digest_value told;     /* ours, last sent on `told_link` */
+    kz_link told_link;
 };
 
 /* ---- Writes, results and loads under way (storing.c) ---- */
@@ -230,6 +235,19 @@ struct kz_changes {
     uint32_t waiting_count;
 };
 
+/* ---- What the voters agree on (agreement.c) ---- */
+
+struct kz_agreement {
+    struct kz_digests *digests;
+    struct kz_digest_value own;    /* of the next digest entry, as this node has it; at 0: none */
+    struct kz_digest_value judged; /* of the last one; at 0: none */
+    uint64_t appended_index;       /* of the last entry appended from here … */
+    uint64_t appended_term;        /* … while this node led that term */
+    bool stale;                    /* `own` may be another */
+    bool look;                     /* reports or `own` changed: to be judged in the next step */
+    bool agreed;                   /* a majority of the voters has `own` */
+};
+
 /* ---- The whole ---- */
 
 struct kz_gathered_submit {
@@ -271,6 +289,7 @@ struct kz_core {
     struct kz_clock clock;
     struct kz_clockwork clockwork;
     struct kz_changes changes;
+    struct kz_agreement agreement;
     struct kz_gathered_submit *submits;
 
     /* Leadership as the last step left it. */
@@ -283,6 +302,7 @@ struct kz_core {
     uint64_t stop_deadline_ms;
     uint64_t id_max;           /* of all members ever applied */
     uint64_t removed_since_ms; /* peers say since then that this node was removed; 0: they do not */
+    uint64_t halt_due_ms;      /* of a halted core: it stays silent until then */
     uint64_t used_bytes;
     struct kz_core_figures figures; /* the counters among them */
 
@@ -321,6 +341,9 @@ void kz_core_notice(struct kz_core *core, enum kz_notice_level level, const char
 /* Ends the node: nothing of this step leaves. The first reason stays. */
 void kz_core_halt(struct kz_core *core, enum kz_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The node, which halts, waits in silence until what it sent in earlier steps was delivered. */
+void kz_core_await_delivery(struct kz_core *core);
 
 /* Returns: whether STATUS is KZ_OK; else the node halts with ERROR. */
 bool kz_core_check(struct kz_core *core, enum kz_status status, const struct kz_error *error);
@@ -431,6 +454,31 @@ void kz_clockwork_applied(struct kz_core *core, uint64_t index, enum kz_entry_ty
                           enum kz_result result);
 /* Returns: when to step for the clock's sake, monotonic; UINT64_MAX for never. */
 uint64_t kz_clockwork_wake(const struct kz_core *core);
+
+/* agreement.c */
+
+/* Returns: the notes of a node that applied nothing. */
+struct kz_digests *kz_agreement_digests(const struct kz_core_options *options);
+/* Begins with the notes DIGESTS, which it takes over. */
+void kz_agreement_init(struct kz_core *core, struct kz_digests *digests);
+void kz_agreement_finish(struct kz_core *core);
+/* Returns: the newest version of the rules that this build knows, as hellos tell it. */
+uint8_t kz_agreement_rules_known(void);
+/* Entry INDEX was applied with RESULT. Returns: false when the node halted. */
+bool kz_agreement_applied(struct kz_core *core, uint64_t index, const struct kz_entry *entry,
+                          enum kz_result result);
+void kz_agreement_on_report(struct kz_core *core, struct kz_link_state *link, struct kz_peer *peer,
+                            const struct kz_frame *frame);
+/* Compares what the voters reported; halts a node that differs. Before anything is answered. */
+void kz_agreement_judge(struct kz_core *core);
+/* Fills in the `digest` or `version` entry that this leader is to append now. Returns: false for
+ * none. */
+bool kz_agreement_due(struct kz_core *core, struct kz_entry *out_entry);
+/* It was appended as entry INDEX. */
+void kz_agreement_appended(struct kz_core *core, uint64_t index);
+/* Reports to the voters what is new. */
+void kz_agreement_run(struct kz_core *core);
+void kz_agreement_figures(const struct kz_core *core, struct kz_core_figures *out_figures);
 
 /* reads.c */
 

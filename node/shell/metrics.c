@@ -103,6 +103,16 @@ static void write_raft(const struct kz_core_figures *core, FILE *out)
     head(out, "kezek_members", "gauge", "Members of the cluster, as the node knows them.");
     fprintf(out, "kezek_members{role=\"voter\"} %" PRIu64 "\n", core->voters);
     fprintf(out, "kezek_members{role=\"standby\"} %" PRIu64 "\n", core->standbys);
+    gauge(out, "kezek_digest_at_index", "The last entry whose digest is agreed on, as an entry.",
+          core->digest_at);
+    gauge(out, "kezek_digests_due", "Entries that may have a digest entry and have none yet.",
+          core->digests_due);
+    gauge(out, "kezek_digest_differs",
+          "Nodes that last reported another state than this one has: look at them at once.",
+          core->digest_differs);
+    gauge(out, "kezek_rules_version", "The version of the rules that holds.", core->rules);
+    gauge(out, "kezek_rules_version_known", "The newest version of the rules that this node knows.",
+          core->rules_known);
     counter(out, "kezek_elections_total", "Elections that this node began.", core->elections);
     gauge(out, "kezek_clock_trusted",
           "Leader only: whether a majority of the nodes agrees with its clock.",

@@ -36,6 +36,15 @@ static void first_entry(const struct kz_frame *frame, struct kz_writer *writer)
     is_the_same(writer, frame);
 }
 
+static void digest_report(const struct kz_frame *frame, struct kz_writer *writer)
+{
+    struct kz_digest_value value;
+    if (kz_peer_digest_report_decode(frame, &value) != KZ_OK) return;
+
+    kz_peer_digest_report_encode(writer, &value);
+    is_the_same(writer, frame);
+}
+
 static void fetch(const struct kz_frame *frame, struct kz_writer *writer)
 {
     struct kz_peer_fetch fetch;
@@ -69,6 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     refused(&frame, &writer);
     writer = kz_writer_init(again, sizeof(again));
     first_entry(&frame, &writer);
+    writer = kz_writer_init(again, sizeof(again));
+    digest_report(&frame, &writer);
     writer = kz_writer_init(again, sizeof(again));
     fetch(&frame, &writer);
     return 0;

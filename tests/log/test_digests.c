@@ -88,16 +88,11 @@ static void check_next(const struct kz_digests *digests, const struct model *mod
 
 static struct kz_digests *clone_of(const struct kz_digests *digests)
 {
-    size_t size = kz_digests_size(digests);
-    uint8_t *bytes = malloc(size);
-    struct kz_writer writer = kz_writer_init(bytes, size);
-    kz_digests_save(digests, &writer);
-    assert_true(!writer.failed && kz_writer_size(&writer) == size);
-
+    struct kz_digests_bytes bytes;
     struct kz_digests *clone = kz_digests_create(INTERVAL);
-    struct kz_reader reader = kz_reader_init(bytes, size);
-    assert_int_equal(kz_digests_restore(clone, &reader), KZ_OK);
-    free(bytes);
+    kz_digests_save(digests, &bytes);
+    assert_int_equal(kz_digests_restore(clone, &bytes), KZ_OK);
+    assert_int_equal(kz_digests_noted(clone), kz_digests_noted(digests));
     return clone;
 }
 
@@ -212,36 +207,50 @@ static void the_oldest_points_make_room(void **state)
     kz_digests_destroy(digests);
 }
 
+static enum kz_status restore(const struct kz_digests_bytes *bytes)
+{
+    struct kz_digests *restored = kz_digests_create(INTERVAL);
+    enum kz_status status = kz_digests_restore(restored, bytes);
+    kz_digests_destroy(restored);
+    return status;
+}
+
 static void bytes_that_were_not_saved_are_refused(void **state)
 {
     (void)state;
     struct model model;
-    uint8_t bytes[256];
+    struct kz_digests_bytes saved;
     struct kz_digests *digests = some(&model);
-    size_t size = kz_digests_size(digests);
-    struct kz_writer writer = kz_writer_init(bytes, sizeof bytes);
-    kz_digests_save(digests, &writer);
-    kz_digests_destroy(digests);
+    kz_digests_save(digests, &saved);
+    assert_int_equal(saved.points_size, 3 * 28);
+    assert_int_equal(saved.results_size, 35);
+    assert_int_equal(restore(&saved), KZ_OK);
 
-    for (size_t cut = 0; cut <= size + 1; cut++) {
-        struct kz_digests *restored = kz_digests_create(INTERVAL);
-        struct kz_reader reader = kz_reader_init(bytes, cut);
-        assert_int_equal(kz_digests_restore(restored, &reader), cut == size ? KZ_OK : KZ_MALFORMED);
-        kz_digests_destroy(restored);
-    }
+    struct kz_digests_bytes bytes = saved;
+    bytes.points_size = 2 * 28;
+    assert_int_equal(restore(&bytes), KZ_MALFORMED);
+    bytes = saved;
+    bytes.results_size = 34;
+    assert_int_equal(restore(&bytes), KZ_MALFORMED);
     const struct {
         size_t offset;
         uint8_t value;
-    } wrong[] = {{0, 36}, {19, 1}, {20, 0}, {20, 36}, {48, 10}, {0, 10}};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        uint8_t kept = bytes[wrong[i].offset];
-        bytes[wrong[i].offset] = wrong[i].value;
-        struct kz_digests *restored = kz_digests_create(INTERVAL);
-        struct kz_reader reader = kz_reader_init(bytes, size);
-        assert_int_equal(kz_digests_restore(restored, &reader), KZ_MALFORMED);
-        kz_digests_destroy(restored);
-        bytes[wrong[i].offset] = kept;
+    } heads[] = {{0, 36}, {0, 10}, {8, 29}, {15, 128}, {16, 4}, {19, 1}, {20, 1}, {23, 1}};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        bytes = saved;
+        bytes.head[heads[i].offset] = heads[i].value;
+        assert_int_equal(restore(&bytes), KZ_MALFORMED);
     }
+    const uint8_t indexes[] = {0, 10, 30, 36}; /* of the second of three points */
+    for (size_t i = 0; i < sizeof indexes; i++) {
+        uint8_t points[3 * 28];
+        memcpy(points, saved.points, sizeof points);
+        points[28] = indexes[i];
+        bytes = saved;
+        bytes.points = points;
+        assert_int_equal(restore(&bytes), KZ_MALFORMED);
+    }
+    kz_digests_destroy(digests);
 }
 
 static void values_are_compared_whole(void **state)

@@ -160,6 +160,7 @@ static void complete_orders(struct kz_sim *sim, struct kz_sim_node *node)
 
 static void check_digest(struct kz_sim *sim, const struct kz_sim_node *node)
 {
+    if (node->damaged) return;
     const struct kz_machine *machine = kz_core_machine(node->core);
     uint64_t applied = kz_machine_applied(machine);
     static const uint8_t unknown[KZ_ID_SIZE];
@@ -243,6 +244,7 @@ static void step(struct kz_sim *sim, struct kz_sim_node *node)
     uint32_t rate = sim->options.demo_rate > 0 ? sim->options.demo_rate : 1;
     int64_t wall = KZ_SIM_WALL_MS + (int64_t)(sim->now_ms * rate) + node->clock_off_ms;
     struct kz_update update;
+    if (sim->before_turn != NULL) sim->before_turn(node->id);
     kz_core_step(node->core, sim->now_ms + 1000, wall, node->events, node->event_count, &update);
     forget_events(node);
     note(sim, node, &update);
@@ -303,6 +305,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
     struct kz_sim_node *node = &sim->nodes[id];
     KZ_ASSERT(node->core == NULL);
     make_identity(sim, node);
+    node->damaged = false;
     node->halted = false;
     node->stopped = false;
     node->last_error[0] = 0;
@@ -320,6 +323,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
         .refusals_per_minute = sim->options.refusals,
         .pending_max = sim->options.pending_max,
         .entries_max = sim->options.entries_max,
+        .digest_interval = sim->options.digest_interval,
         .accept_time = sim->options.accept_time,
         .image_every = sim->options.image_every,
         .scrub_pass_ms = sim->options.scrub_pass_ms,
@@ -338,6 +342,7 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
     options.self = (struct kz_member){id, KZ_VOTER, text(addresses[id][0]), text(addresses[id][1])};
     struct kz_term_run *runs = kz_sim_disk_runs(&node->disk, &options.ledger.run_count);
     options.ledger.runs = runs;
+    if (sim->before_turn != NULL) sim->before_turn(id);
     options.image = kz_sim_image_open(node, &options);
     enum kz_status status = kz_core_create(&options, &node->core, &node->halt);
     free(runs);

@@ -27,6 +27,7 @@ struct kz_sim_options {
     uint32_t pending_max; /* 0: the core's default */
     uint32_t refusals;    /* 0: the core's default */
     uint64_t entries_max; /* 0: the core's default */
+    uint32_t digest_interval; /* 0: the core's default */
     int64_t accept_time;
     uint64_t image_every; /* 0: no images */
     uint64_t scrub_pass_ms;
@@ -87,6 +88,7 @@ struct kz_sim_node {
     uint64_t dial[KZ_SIM_NODES_MAX];
     uint32_t dial_count;
     int64_t clock_off_ms; /* its wall clock's error */
+    bool damaged;         /* the test changed its machine: its digests may differ */
     bool halted;
     bool stopped;
     struct kz_error halt;
@@ -95,6 +97,7 @@ struct kz_sim_node {
 
 struct kz_sim {
     struct kz_sim_options options;
+    void (*before_turn)(uint64_t id); /* node ID is made or stepped next; NULL: nobody asks */
     uint64_t now_ms;
     uint64_t random;
     uint64_t trace;

@@ -31,6 +31,7 @@ static const struct kz_peer_hello example = {
     .known = {7},
     .members_index = 8,
     .empty = true,
+    .rules = 9,
     .peer = {"127.0.0.1:7203", 14},
     .client = {"127.0.0.1:7103", 14},
 };
@@ -52,6 +53,7 @@ static void hello_comes_back_and_nothing_else_is_one(void **state)
     assert_memory_equal(again.known, example.known, KZ_ID_SIZE);
     assert_int_equal(again.members_index, 8);
     assert_true(again.empty);
+    assert_int_equal(again.rules, 9);
     assert_memory_equal(again.peer.bytes, "127.0.0.1:7203", 14);
     assert_memory_equal(again.client.bytes, "127.0.0.1:7103", 14);
 
@@ -77,9 +79,10 @@ static void the_hello_has_the_documented_offsets(void **state)
     assert_int_equal(body[80], 7);
     assert_int_equal(body[96], 8);
     assert_int_equal(body[104], 1);
-    assert_int_equal(body[105], 14);
-    assert_int_equal(body[120], 14);
-    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 135);
+    assert_int_equal(body[105], 9);
+    assert_int_equal(body[106], 14);
+    assert_int_equal(body[121], 14);
+    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 136);
 }
 
 static void a_hello_without_an_id_is_malformed(void **state)
@@ -88,6 +91,17 @@ static void a_hello_without_an_id_is_malformed(void **state)
     struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
     struct kz_peer_hello hello = example;
     hello.id = 0;
+    kz_peer_hello_encode(&writer, &hello);
+    struct kz_frame frame = parsed(&writer);
+    assert_int_equal(kz_peer_hello_decode(&frame, &hello), KZ_MALFORMED);
+}
+
+static void a_hello_without_rules_is_malformed(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    struct kz_peer_hello hello = example;
+    hello.rules = 0;
     kz_peer_hello_encode(&writer, &hello);
     struct kz_frame frame = parsed(&writer);
     assert_int_equal(kz_peer_hello_decode(&frame, &hello), KZ_MALFORMED);
@@ -228,13 +242,55 @@ static void what_was_fetched_comes_back(void **state)
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
 }
 
+static void a_digest_report_comes_back_and_nothing_else_is_one(void **state)
+{
+    (void)state;
+    const struct kz_digest_value value = {
+        .at = 300, .since = 299, .version = 2, .state = {3}, .results = {4}};
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_digest_report_encode(&writer, &value);
+    struct kz_frame frame = parsed(&writer);
+    struct kz_digest_value again;
+    assert_int_equal(frame.type, 0x6a);
+    assert_int_equal(frame.body_size, 72);
+    assert_int_equal(kz_peer_digest_report_decode(&frame, &again), KZ_OK);
+    assert_true(kz_digest_values_equal(&again, &value));
+    const uint8_t *body = buffer + KZ_FRAME_HEADER_SIZE;
+    assert_int_equal(body[1], 1);
+    assert_int_equal(body[8], 299 - 256);
+    assert_int_equal(body[16], 2);
+    assert_int_equal(body[24], 3);
+    assert_int_equal(body[40], 4);
+
+    for (frame.body_size = 0; frame.body_size < 72; frame.body_size++)
+        assert_int_equal(kz_peer_digest_report_decode(&frame, &again), KZ_MALFORMED);
+    frame.body_size = 73;
+    assert_int_equal(kz_peer_digest_report_decode(&frame, &again), KZ_MALFORMED);
+    frame.body_size = 72;
+    static const struct {
+        unsigned offset;
+        uint8_t value;
+    } wrong[] = {{20, 1}, {23, 1}, {8, 300 - 256}, {7, 0x80}};
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        uint8_t *byte = &buffer[KZ_FRAME_HEADER_SIZE + wrong[i].offset];
+        uint8_t kept = *byte;
+        *byte = wrong[i].value;
+        assert_int_equal(kz_peer_digest_report_decode(&frame, &again), KZ_MALFORMED);
+        *byte = kept;
+    }
+    frame.type = KZ_PEER_FIRST_ENTRY;
+    assert_int_equal(kz_peer_digest_report_decode(&frame, &again), KZ_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_comes_back_and_nothing_else_is_one),
         cmocka_unit_test(the_hello_has_the_documented_offsets),
         cmocka_unit_test(a_hello_without_an_id_is_malformed),
+        cmocka_unit_test(a_hello_without_rules_is_malformed),
         cmocka_unit_test(a_refusal_comes_back),
+        cmocka_unit_test(a_digest_report_comes_back_and_nothing_else_is_one),
         cmocka_unit_test(pairs_come_back_at_their_widths),
         cmocka_unit_test(a_first_entry_is_a_membership_or_nothing),
         cmocka_unit_test(a_fetch_comes_back_and_nothing_else_is_one),
