@@ -13,10 +13,18 @@
 static struct kz_sim sim;
 static uint64_t next_request;
 
+/* What was acknowledged: the request at each index. */
+static struct {
+    uint64_t index;
+    uint64_t request;
+} acknowledged[256];
+static unsigned acknowledged_count;
+
 static int begin_with(unsigned founders)
 {
     kz_sim_init(&sim, &(struct kz_sim_options){.seed = 17, .nodes = 6, .founders = founders});
     next_request = 1;
+    acknowledged_count = 0;
     kz_sim_start_all(&sim);
     return kz_sim_elect(&sim, 5000) == 0 || !kz_sim_converge(&sim, 2000);
 }
@@ -113,9 +121,9 @@ static uint64_t fill(unsigned count)
     struct kz_answer answer = {0};
     for (unsigned i = 0; i < count; i++) {
         struct kz_sim_client client;
-        uint64_t request = next_request++;
+        uint64_t request = 100 + next_request++;
         struct kz_entry entry =
-            request == 1 ? kz_sim_territory(1) : kz_sim_application(100 + request, 100 + request);
+            request == 101 ? kz_sim_territory(request) : kz_sim_application(request, request);
         do {
             uint64_t leader = kz_sim_elect(&sim, 5000);
             assert_int_not_equal(leader, 0);
@@ -124,8 +132,24 @@ static uint64_t fill(unsigned count)
             kz_sim_disconnect(&client);
         } while (answer.code != KZ_ANSWER_APPLIED && answer.code != KZ_ANSWER_REPEATED);
         assert_int_equal(answer.result, KZ_RESULT_OK);
+        if (acknowledged_count == sizeof(acknowledged) / sizeof(acknowledged[0])) continue;
+        acknowledged[acknowledged_count].index = answer.index;
+        acknowledged[acknowledged_count++].request = request;
     }
     return answer.index;
+}
+
+/* Each acknowledged entry is at its index on NODE's disk. */
+static void nothing_is_lost(uint64_t node)
+{
+    const struct kz_sim_disk *disk = &sim.nodes[node].disk;
+    for (unsigned i = 0; i < acknowledged_count; i++) {
+        struct kz_entry entry;
+        assert_true(acknowledged[i].index <= disk->last);
+        const struct kz_sim_entry *stored = &disk->entries[acknowledged[i].index - 1];
+        assert_int_equal(kz_record_decode(stored->record, stored->size, &entry), KZ_OK);
+        assert_memory_equal(entry.request, &acknowledged[i].request, sizeof(uint64_t));
+    }
 }
 
 static uint64_t follower(void)
@@ -239,6 +263,7 @@ static void a_node_that_was_away_finds_a_cluster_that_changed_altogether(void **
     assert_true(kz_sim_converge(&sim, 5000));
     join(6); /* its ledger begins with a membership of nodes that are gone */
     assert_true(kz_sim_converge(&sim, 5000));
+    nothing_is_lost(6);
     kz_sim_crash(&sim, 4);
     fill(5);
 }
@@ -509,6 +534,7 @@ static void a_cluster_grows_from_one_to_five_and_shrinks_to_one(void **state)
     }
     assert_int_equal(kz_sim_elect(&sim, 5000), 5);
     assert_int_equal(kz_sim_figures(&sim, 5).voters, 1);
+    nothing_is_lost(5);
     kz_sim_crash(&sim, 5); /* alone it elects itself, in a term of its own */
     kz_sim_start(&sim, 5);
     fill(3);
@@ -587,6 +613,7 @@ static void a_lost_node_is_refused_and_replaced(void **state)
     assert_int_equal(sim.nodes[4].disk.entries[last - 1].size,
                      sim.nodes[kz_sim_leader(&sim)].disk.entries[last - 1].size);
 
+    nothing_is_lost(4);
     kz_sim_start(&sim, lost); /* under its old number it stays refused */
     assert_true(has_halted(lost, 5000));
     assert_int_equal(sim.nodes[lost].disk.vote.term, 0);
@@ -690,6 +717,7 @@ static void changes_survive_faults(void **state)
         kz_sim_init(&sim, &(struct kz_sim_options){
                               .seed = seed, .nodes = 6, .founders = 3, .latency_ms = 8});
         next_request = 1;
+        acknowledged_count = 0;
         kz_sim_start_all(&sim);
         assert_int_not_equal(kz_sim_elect(&sim, 5000), 0);
         for (uint64_t id = 4; id <= 6; id++) {
@@ -720,6 +748,7 @@ static void changes_survive_faults(void **state)
         for (uint64_t id = 4; id <= 6; id++) {
             assert_int_equal(kz_sim_figures(&sim, id).voters, 3);
             assert_true(kz_sim_figures(&sim, id).applied_index >= last);
+            nothing_is_lost(id);
         }
         kz_sim_finish(&sim);
     }
