@@ -11,7 +11,9 @@
  * 1. Reads stand in the order of their coming; so do their rounds and indexes: first those whose
  *    index is known, then those that were asked for, then the others, from `unasked` on.
  * 2. A round counts in the term in which it was sent, and no other; rounds never go back.
- * 3. R is the commit index that raft knows, not what is stored here: a follower may have shown
+ * 3. A leader that is handing over (it names no leader meanwhile) begins no round: it may come back
+ *    as the leader of the same term, and rounds of before count no more.
+ * 4. R is the commit index that raft knows, not what is stored here: a follower may have shown
  *    entries that this disk does not hold yet. */
 #include "node/core/memory.h"
 #include "node/core/state.h"
@@ -26,6 +28,7 @@ void kz_reads_init(struct kz_core *core)
     /* Rounds of an earlier process of this node are never taken for this one's. */
     core->reads.round = core->options.seed << 24 >> 1;
     core->reads.confirmed = core->reads.round;
+    core->reads.first_round = core->reads.round + 1;
 }
 
 static struct kz_read *pop(struct kz_reads *reads)
@@ -89,6 +92,8 @@ void kz_reads_on_ask(struct kz_core *core, struct kz_peer *peer, uint64_t nonce)
 
 void kz_reads_on_index(struct kz_core *core, struct kz_peer_pair pair)
 {
+    /* An answer to an earlier process of this node may come on the leader's link to this one. */
+    if (pair.first < core->reads.first_round || pair.first > core->reads.round) return;
     for (struct kz_read *read = core->reads.first; read != NULL; read = read->next) {
         if (read == core->reads.unasked || read->round > pair.first) break;
         if (read->index == 0) read->index = pair.second;
@@ -247,10 +252,10 @@ void kz_reads_run(struct kz_core *core)
 {
     struct kz_reads *reads = &core->reads;
     if (reads->term != core->term || reads->leader != core->leader) start_anew(core);
-    if (core->role == KZ_LEADER)
-        run_leader(core);
-    else if (core->leader != 0)
+    if (core->role != KZ_LEADER && core->leader != 0)
         run_follower(core);
+    else if (core->leader == core->options.id)
+        run_leader(core);
 
     while (reads->first != NULL && may_answer(core, reads->first)) {
         struct kz_read *read = pop(reads);

@@ -150,8 +150,9 @@ struct kz_reads {
     struct kz_read *unasked; /* the first that no round was sent for; NULL: none */
     uint32_t count;
     size_t bytes;
-    uint64_t round;     /* the last confirmation round (leader) or question (follower) sent */
-    uint64_t confirmed; /* rounds up to it are confirmed (leader) */
+    uint64_t first_round; /* of this process */
+    uint64_t round;       /* the last confirmation round (leader) or question (follower) sent */
+    uint64_t confirmed;   /* rounds up to it are confirmed (leader) */
     uint64_t sent_ms;
     uint64_t term; /* in which the rounds are; another term or leader starts anew */
     uint64_t leader;

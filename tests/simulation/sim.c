@@ -7,7 +7,9 @@
 #include "tests/simulation/sim_disk.h"
 #include "tests/simulation/sim_image.h"
 #include "tests/simulation/sim_network.h"
+#include "tests/simulation/sim_store.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +82,8 @@ static void add_order(struct kz_sim *sim, struct kz_sim_node *node, const struct
     struct kz_sim_order *order = kz_memory_resize(NULL, sizeof(*order));
     *order = *made;
     order->next = NULL;
-    order->done_ms = sim->now_ms + 1 + kz_sim_random(sim, sim->options.disk_ms);
+    order->done_ms =
+        sim->now_ms + 1 + kz_sim_random(sim, sim->options.disk_ms) + node->disk.slow_ms;
     struct kz_sim_order **last = &node->orders;
     for (; *last != NULL; last = &(*last)->next) {
         if ((*last)->done_ms > order->done_ms) order->done_ms = (*last)->done_ms;
@@ -96,33 +99,32 @@ static void free_order(struct kz_sim_order *order)
     free(order);
 }
 
-static void complete_write(struct kz_sim_node *node, const struct kz_write_order *write)
+/* Returns: false when it waits for room on the disk. */
+static bool complete_write(struct kz_sim_node *node, const struct kz_write_order *write)
 {
-    kz_sim_disk_write(&node->disk, write);
-    kz_sim_event(node,
-                 &(struct kz_event){.type = KZ_EVENT_STORED,
-                                    .ticket = write->ticket,
-                                    .status = node->disk.low ? KZ_NO_SPACE : KZ_OK},
-                 NULL);
+    struct kz_event event = {.type = KZ_EVENT_STORED, .ticket = write->ticket};
+    event.status = kz_sim_disk_write(&node->disk, write);
+    bool waits = event.status == KZ_NO_SPACE;
+    if (event.status != KZ_OK) event.type = KZ_EVENT_STORE_FAILED;
+    if (event.status == KZ_OK && node->disk.low) event.status = KZ_NO_SPACE;
+    kz_sim_event(node, &event, NULL);
+    return !waits;
 }
 
 static void complete_load(struct kz_sim_node *node, const struct kz_load_order *load)
 {
     struct kz_event event = {.type = KZ_EVENT_LOADED, .ticket = load->ticket};
-    if (!kz_sim_disk_examine(&node->disk, load, &event.fault)) {
-        event.status = KZ_CORRUPT;
+    struct kz_error error;
+    if (node->disk.unreadable) {
+        event.status = KZ_IO;
         kz_sim_event(node, &event, NULL);
         return;
     }
-    event.batch = kz_sim_disk_read(&node->disk, load->first, load->count_max, load->size_max);
-    event.status = event.batch == NULL ? KZ_NOT_FOUND : KZ_OK;
-    uint8_t *results = NULL;
-    if (load->with_results && event.batch != NULL) {
-        KZ_ASSERT(kz_batch_end(event.batch) - 1 <= node->disk.applied);
-        results = kz_memory_resize(NULL, event.batch->count);
-        memcpy(results, node->disk.results + load->first - 1, event.batch->count);
-        event.results = results;
-    }
+    uint8_t *results = load->with_results ? kz_memory_resize(NULL, load->count_max) : NULL;
+    event.status = kz_sim_disk_read(&node->disk, load, &event.batch, results, &error);
+    if (event.status == KZ_CORRUPT) kz_sim_disk_examine(&node->disk, load, &event.fault);
+    if (event.status != KZ_OK) event.batch = NULL;
+    event.results = event.status == KZ_OK ? results : NULL;
     kz_sim_event(node, &event, results);
 }
 
@@ -137,23 +139,29 @@ static void complete_orders(struct kz_sim *sim, struct kz_sim_node *node)
 {
     while (node->orders != NULL && node->orders->done_ms <= sim->now_ms) {
         struct kz_sim_order *order = node->orders;
-        if (!order->is_load && node->disk.full) {
-            struct kz_event failed = {.type = KZ_EVENT_STORE_FAILED,
-                                      .ticket = order->write.ticket,
-                                      .status = KZ_NO_SPACE};
-            kz_sim_event(node, &failed, NULL);
+        if (order->is_repair) {
+            complete_repair(node, &order->repair);
+        } else if (order->is_load) {
+            complete_load(node, &order->load);
+        } else if (!complete_write(node, &order->write)) {
             order->done_ms = sim->now_ms + 100;
             return;
         }
         node->orders = order->next;
-        if (order->is_repair)
-            complete_repair(node, &order->repair);
-        else if (order->is_load)
-            complete_load(node, &order->load);
-        else
-            complete_write(node, &order->write);
         free_order(order);
     }
+}
+
+/* The first write under way is interrupted before, within or behind its transaction. */
+static void interrupt_writes(struct kz_sim *sim, struct kz_sim_node *node)
+{
+    const struct kz_sim_order *order = node->orders;
+    while (order != NULL && (order->is_load || order->is_repair))
+        order = order->next;
+    if (order == NULL || node->disk.full || node->disk.log == NULL) return;
+
+    kz_sim_medium_cut_after(node->disk.medium, (unsigned)kz_sim_random(sim, 3));
+    kz_sim_disk_write(&node->disk, &order->write);
 }
 
 /* ---- Steps ---- */
@@ -178,16 +186,31 @@ static void check_digest(struct kz_sim *sim, const struct kz_sim_node *node)
     KZ_ASSERT(memcmp(sim->digests[applied], digest, KZ_ID_SIZE) == 0);
 }
 
+static void __attribute__((format(printf, 3, 4)))
+tell(struct kz_sim *sim, const struct kz_sim_node *node, const char *format, ...)
+{
+    FILE *journal = sim->options.journal;
+    if (journal == NULL && getenv("KZ_SIM_VERBOSE") != NULL) journal = stderr;
+    if (journal == NULL) return;
+    va_list arguments;
+    (void)fprintf(journal, "%8llu node %llu: ", (unsigned long long)sim->now_ms,
+                  (unsigned long long)node->id);
+    va_start(arguments, format);
+    (void)vfprintf(journal, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', journal);
+}
+
 static void note(struct kz_sim *sim, struct kz_sim_node *node, const struct kz_update *update)
 {
     for (uint32_t i = 0; i < update->notice_count; i++) {
         const struct kz_notice *notice = &update->notices[i];
         if (notice->level == KZ_NOTICE_ERROR)
             snprintf(node->last_error, sizeof(node->last_error), "%s", notice->text);
-        if (getenv("KZ_SIM_VERBOSE") == NULL) continue;
-        fprintf(stderr, "%8llu node %llu: %s\n", (unsigned long long)sim->now_ms,
-                (unsigned long long)node->id, notice->text);
+        tell(sim, node, "%s", notice->text);
     }
+    if (update->halted) tell(sim, node, "halts: %s", update->halt.text);
+    if (update->stopped) tell(sim, node, "has stopped");
 }
 
 static void carry_out(struct kz_sim *sim, struct kz_sim_node *node, const struct kz_update *update)
@@ -225,6 +248,7 @@ static void carry_out(struct kz_sim *sim, struct kz_sim_node *node, const struct
 static void bring_down(struct kz_sim *sim, struct kz_sim_node *node)
 {
     kz_sim_network_drop(sim, node->id);
+    interrupt_writes(sim, node);
     for (uint32_t i = 0; i < node->event_count; i++)
         if (node->events[i].type == KZ_EVENT_LOADED) kz_batch_release(node->events[i].batch);
     forget_events(node);
@@ -233,23 +257,33 @@ static void bring_down(struct kz_sim *sim, struct kz_sim_node *node)
         node->orders = order->next;
         free_order(order);
     }
+    kz_sim_disk_close(&node->disk);
     kz_core_destroy(node->core);
     node->core = NULL;
     kz_sim_image_crash(node);
     node->dial_count = 0;
 }
 
+int64_t kz_sim_wall(const struct kz_sim *sim, uint64_t node)
+{
+    uint64_t rate = sim->options.demo_rate > 0 ? sim->options.demo_rate : 1;
+    int64_t passed_ms = (int64_t)(sim->now_ms * rate);
+    int64_t wall = KZ_SIM_WALL_MS + sim->nights_ms + passed_ms;
+    if (node == 0) return wall;
+    return wall + sim->nodes[node].clock_off_ms + passed_ms * sim->nodes[node].drift_ppm / 1000000;
+}
+
 static void step(struct kz_sim *sim, struct kz_sim_node *node)
 {
-    uint32_t rate = sim->options.demo_rate > 0 ? sim->options.demo_rate : 1;
-    int64_t wall = KZ_SIM_WALL_MS + (int64_t)(sim->now_ms * rate) + node->clock_off_ms;
     struct kz_update update;
     if (sim->before_turn != NULL) sim->before_turn(node->id);
-    kz_core_step(node->core, sim->now_ms + 1000, wall, node->events, node->event_count, &update);
+    kz_core_step(node->core, sim->now_ms + 1000, kz_sim_wall(sim, node->id), node->events,
+                 node->event_count, &update);
     forget_events(node);
     note(sim, node, &update);
     carry_out(sim, node, &update);
     check_digest(sim, node);
+    if (sim->options.after_step != NULL) sim->options.after_step(sim->options.context, node);
     node->wake_ms = update.wake_ms;
     if (!update.halted && !update.stopped) return;
 
@@ -265,7 +299,7 @@ static void tick(struct kz_sim *sim)
     kz_sim_network_tick(sim);
     for (unsigned id = 1; id <= sim->options.nodes; id++) {
         struct kz_sim_node *node = &sim->nodes[id];
-        if (node->core == NULL) continue;
+        if (node->core == NULL || sim->now_ms < node->paused_until_ms) continue;
         complete_orders(sim, node);
         kz_sim_image_tick(sim, node);
         if (node->event_count > 0 || node->wake_ms <= sim->now_ms + 1000) step(sim, node);
@@ -308,16 +342,24 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
     node->damaged = false;
     node->halted = false;
     node->stopped = false;
+    node->stopping = false;
     node->last_error[0] = 0;
+    node->starts++;
 
+    if (kz_sim_disk_open(&node->disk, &node->halt) != KZ_OK) {
+        node->halted = true;
+        tell(sim, node, "does not start: %s", node->halt.text);
+        return;
+    }
     char addresses[KZ_SIM_NODES_MAX + 1][2][16];
     struct kz_core_options options = {
         .id = id,
         .identity = node->disk.identity,
         .vote = node->disk.vote,
-        .ledger = {.last_index = node->disk.last, .applied = node->disk.applied},
+        .ledger = {.last_index = kz_log_last_index(node->disk.log),
+                   .applied = kz_log_applied_index(node->disk.log)},
         .allocator = &kz_allocator_system,
-        .seed = sim->options.seed * 1000 + sim->now_ms * 10 + id,
+        .seed = kz_sim_random(sim, UINT64_MAX),
         .election_timeout_ms = ELECTION_MS,
         .heartbeat_ms = HEARTBEAT_MS,
         .refusals_per_minute = sim->options.refusals,
@@ -340,17 +382,19 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
             (struct kz_member){.id = i, .role = KZ_VOTER, .peer = text(addresses[i][0])};
     }
     options.self = (struct kz_member){id, KZ_VOTER, text(addresses[id][0]), text(addresses[id][1])};
-    struct kz_term_run *runs = kz_sim_disk_runs(&node->disk, &options.ledger.run_count);
-    options.ledger.runs = runs;
+    struct kz_membership_fields members;
+    if (kz_sim_disk_members(&node->disk, &members)) options.ledger.members = &members;
+    options.ledger.runs = kz_log_term_runs(node->disk.log, &options.ledger.run_count);
     if (sim->before_turn != NULL) sim->before_turn(id);
     options.image = kz_sim_image_open(node, &options);
     enum kz_status status = kz_core_create(&options, &node->core, &node->halt);
-    free(runs);
     if (status != KZ_OK) {
         kz_core_image_close(options.image);
         kz_sim_image_crash(node);
+        kz_sim_disk_close(&node->disk);
     }
     node->halted = status != KZ_OK;
+    if (node->halted) tell(sim, node, "does not start: %s", node->halt.text);
     node->wake_ms = 0;
 }
 
@@ -367,21 +411,12 @@ void kz_sim_crash(struct kz_sim *sim, uint64_t id)
 
 void kz_sim_rot(struct kz_sim *sim, uint64_t id, uint64_t index, enum kz_damage damage)
 {
-    struct kz_sim_disk *disk = &sim->nodes[id].disk;
-    KZ_ASSERT(index > 0 && index <= disk->last);
-    struct kz_sim_entry *entry = &disk->entries[index - 1];
-    entry->record_rots |= damage == KZ_DAMAGE_RECORD || damage == KZ_DAMAGE_BOTH;
-    entry->leaf_rots |= damage == KZ_DAMAGE_LEAF || damage == KZ_DAMAGE_BOTH;
-    if (damage == KZ_DAMAGE_RESULTS) disk->results_rot = index;
+    kz_sim_disk_rot(&sim->nodes[id].disk, index, damage);
 }
 
-bool kz_sim_is_rotten(const struct kz_sim *sim, uint64_t id)
+bool kz_sim_is_rotten(struct kz_sim *sim, uint64_t id)
 {
-    const struct kz_sim_disk *disk = &sim->nodes[id].disk;
-    for (uint64_t i = 0; i < disk->last; i++) {
-        if (disk->entries[i].record_rots || disk->entries[i].leaf_rots) return true;
-    }
-    return disk->results_rot > 0;
+    return kz_sim_disk_is_rotten(&sim->nodes[id].disk);
 }
 
 void kz_sim_wipe(struct kz_sim *sim, uint64_t id)
@@ -392,6 +427,7 @@ void kz_sim_wipe(struct kz_sim *sim, uint64_t id)
 
 void kz_sim_stop(struct kz_sim *sim, uint64_t id)
 {
+    sim->nodes[id].stopping = true;
     kz_sim_event(&sim->nodes[id], &(struct kz_event){.type = KZ_EVENT_STOP}, NULL);
 }
 

@@ -13,9 +13,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define KZ_SIM_NODES_MAX 7
 #define KZ_SIM_WALL_MS   INT64_C(1796101200000) /* of all clocks at virtual time 0 */
+
+struct kz_sim_node;
 
 struct kz_sim_options {
     uint64_t seed;
@@ -31,13 +34,16 @@ struct kz_sim_options {
     int64_t accept_time;
     uint64_t image_every; /* 0: no images */
     uint64_t scrub_pass_ms;
+    bool hostile; /* messages between nodes are doubled, and overtake each other */
+    /* Called after each step of NODE, which may be down by then. */
+    void (*after_step)(void *context, struct kz_sim_node *node);
+    void *context;
+    FILE *journal; /* what happens is told here, NULL: nowhere */
 };
 
 struct kz_sim_entry {
     uint64_t term;
     uint32_t size;
-    bool record_rots; /* it can not be read, though the record here is what was written */
-    bool leaf_rots;
     uint8_t *record;
 };
 
@@ -49,20 +55,25 @@ struct kz_sim_image {
     size_t size;
     size_t capacity;
 };
+struct kz_sim_medium;
 
 /* What survives a crash. */
 struct kz_sim_disk {
     struct kz_identity identity;
     struct kz_vote vote;
-    struct kz_sim_entry *entries; /* index − 1 */
+    struct kz_sim_medium *medium; /* NULL: nothing was ever written */
+    struct kz_log *log;           /* NULL: not open */
+    struct kz_sim_entry *entries; /* what stands on the medium: index − 1 */
     uint64_t last;
     uint64_t capacity;
     uint8_t *results;
     uint64_t applied;
     struct kz_sim_image images[2]; /* the newest first */
-    bool low;             /* writes are stored out of the room that is kept for a full disk */
-    uint64_t results_rot; /* the first of a block of results that can not be read; 0: none */
-    bool full;            /* writes fail with KZ_NO_SPACE until it is not */
+    bool low;         /* writes are stored out of the room that is kept for a full disk */
+    bool doubtful;    /* the list may differ from the medium, because a write failed */
+    unsigned slow_ms; /* what a write or a load takes more */
+    bool full;        /* writes fail with KZ_NO_SPACE until it is not */
+    bool unreadable;  /* so do loads, with KZ_IO */
 };
 
 struct kz_sim_order; /* a write or a load under way */
@@ -85,11 +96,15 @@ struct kz_sim_node {
     uint32_t garbage_count;
     uint32_t garbage_capacity;
     uint64_t wake_ms;
+    uint32_t starts; /* how often it was started */
     uint64_t dial[KZ_SIM_NODES_MAX];
     uint32_t dial_count;
-    int64_t clock_off_ms; /* its wall clock's error */
-    bool damaged;         /* the test changed its machine: its digests may differ */
+    int64_t clock_off_ms;     /* its wall clock's error */
+    int32_t drift_ppm;        /* what its wall clock gains */
+    uint64_t paused_until_ms; /* it is not stepped before */
+    bool damaged;             /* the test changed its machine: its digests may differ */
     bool halted;
+    bool stopping; /* it was told to stop */
     bool stopped;
     struct kz_error halt;
     char last_error[512]; /* the last notice of that level */
@@ -103,7 +118,9 @@ struct kz_sim {
     uint64_t trace;
     kz_link next_link;
     struct kz_sim_node nodes[KZ_SIM_NODES_MAX + 1]; /* by id */
+    int64_t nights_ms; /* that all wall clocks have gone ahead at once */
     bool cut[KZ_SIM_NODES_MAX + 1][KZ_SIM_NODES_MAX + 1];
+    bool held[KZ_SIM_NODES_MAX + 1][KZ_SIM_NODES_MAX + 1]; /* one way: what is sent waits */
     struct kz_sim_connection *connections;
     uint8_t (*digests)[KZ_ID_SIZE]; /* by index, as the first node had it */
     uint64_t digests_capacity;
@@ -116,19 +133,22 @@ uint64_t kz_sim_random(struct kz_sim *sim, uint64_t below);
 
 /* Nodes. All are down at first. The peer address of node I is "pI:1", the client address "cI:1". */
 void kz_sim_start(struct kz_sim *sim, uint64_t id);
-void kz_sim_start_all(struct kz_sim *sim);          /* the founders */
-void kz_sim_crash(struct kz_sim *sim, uint64_t id); /* writes under way are lost */
-void kz_sim_wipe(struct kz_sim *sim, uint64_t id);  /* the disk of a node that is down */
-void kz_sim_stop(struct kz_sim *sim, uint64_t id);  /* SIGTERM */
+void kz_sim_start_all(struct kz_sim *sim); /* the founders */
+/* The power goes: of the writes under way the first may have reached the disk, the others are lost.
+ */
+void kz_sim_crash(struct kz_sim *sim, uint64_t id);
+void kz_sim_wipe(struct kz_sim *sim, uint64_t id); /* the disk of a node that is down */
+void kz_sim_stop(struct kz_sim *sim, uint64_t id); /* SIGTERM */
 
 /* Damages entry INDEX on a node's disk: its record, its leaf or both, or the block of results that
  * begins with it. */
 void kz_sim_rot(struct kz_sim *sim, uint64_t id, uint64_t index, enum kz_damage damage);
 /* Returns: whether something on its disk is damaged. */
-bool kz_sim_is_rotten(const struct kz_sim *sim, uint64_t id);
+bool kz_sim_is_rotten(struct kz_sim *sim, uint64_t id);
 
 /* Breaks the connections between two nodes (or a node and all others) until healed. */
 void kz_sim_cut(struct kz_sim *sim, uint64_t a, uint64_t b);
+void kz_sim_join(struct kz_sim *sim, uint64_t a, uint64_t b);
 void kz_sim_isolate(struct kz_sim *sim, uint64_t id);
 void kz_sim_heal(struct kz_sim *sim);
 /* Breaks a random connection; it is dialed again. */
@@ -141,6 +161,8 @@ uint64_t kz_sim_elect(struct kz_sim *sim, uint64_t limit_ms);
 uint64_t kz_sim_leader(struct kz_sim *sim);
 /* Runs until all nodes that are up applied the same index, and it is the last one of all. */
 bool kz_sim_converge(struct kz_sim *sim, uint64_t limit_ms);
+/* Returns: what NODE's wall clock shows; 0: one that is right. */
+int64_t kz_sim_wall(const struct kz_sim *sim, uint64_t node);
 struct kz_core_figures kz_sim_figures(const struct kz_sim *sim, uint64_t id);
 
 /* Clients. */
@@ -161,6 +183,8 @@ void kz_sim_send(struct kz_sim_client *client, const struct kz_writer *frames);
 uint64_t kz_sim_submit(struct kz_sim_client *client, const struct kz_entry *entry);
 uint64_t kz_sim_query(struct kz_sim_client *client, const struct kz_query *query);
 uint64_t kz_sim_change(struct kz_sim_client *client, const struct kz_change *change);
+/* Takes the next frame. Returns: false when there is none (yet). */
+bool kz_sim_take_any(struct kz_sim_client *client, struct kz_frame *out_frame);
 /* Takes the next frame of TYPE, dropping others. Returns: false when there is none (yet). */
 bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *out_frame);
 /* Runs until the answer to a SUBMIT of one command is there. Returns: false after LIMIT_MS. */

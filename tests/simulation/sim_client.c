@@ -88,15 +88,22 @@ bool kz_sim_await_changed(struct kz_sim_client *client, uint64_t tag, uint64_t l
     return false;
 }
 
+bool kz_sim_take_any(struct kz_sim_client *client, struct kz_frame *out_frame)
+{
+    if (client->inbox_taken == client->inbox_size) return false;
+
+    size_t size;
+    enum kz_status status = kz_frame_parse(client->inbox + client->inbox_taken,
+                                           client->inbox_size - client->inbox_taken,
+                                           KZ_NODE_FRAME_SIZE_MAX, out_frame, &size);
+    KZ_ASSERT(status == KZ_OK);
+    client->inbox_taken += size;
+    return true;
+}
+
 bool kz_sim_take(struct kz_sim_client *client, uint8_t type, struct kz_frame *out_frame)
 {
-    while (client->inbox_taken < client->inbox_size) {
-        size_t size;
-        enum kz_status status = kz_frame_parse(client->inbox + client->inbox_taken,
-                                               client->inbox_size - client->inbox_taken,
-                                               KZ_NODE_FRAME_SIZE_MAX, out_frame, &size);
-        KZ_ASSERT(status == KZ_OK);
-        client->inbox_taken += size;
+    while (kz_sim_take_any(client, out_frame)) {
         if (out_frame->type == type) return true;
     }
     return false;

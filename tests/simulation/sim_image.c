@@ -74,9 +74,12 @@ static struct kz_core_image *open_one(struct kz_sim_node *node, const struct kz_
 {
     struct kz_error error;
     struct kz_core_image *image = NULL;
-    struct kz_batch *entry = kz_sim_disk_read(&node->disk, saved->index, 1, KZ_RECORD_SIZE_MAX);
+    struct kz_batch *entry = NULL;
+    const struct kz_load_order order = {
+        .first = saved->index, .count_max = 1, .size_max = KZ_RECORD_SIZE_MAX};
 
-    if (entry == NULL) entry = kz_batch_create(saved->index, 1, KZ_RECORD_SIZE_MAX);
+    if (kz_sim_disk_read(&node->disk, &order, &entry, NULL, &error) != KZ_OK)
+        entry = kz_batch_create(saved->index, 1, KZ_RECORD_SIZE_MAX);
     node->area = kz_memory_resize(NULL, saved->size);
     memcpy(node->area, saved->bytes, saved->size);
     enum kz_status status =

@@ -103,9 +103,15 @@ void kz_sim_isolate(struct kz_sim *sim, uint64_t id)
         if (other != id) kz_sim_cut(sim, id, other);
 }
 
+void kz_sim_join(struct kz_sim *sim, uint64_t a, uint64_t b)
+{
+    sim->cut[a][b] = sim->cut[b][a] = false;
+}
+
 void kz_sim_heal(struct kz_sim *sim)
 {
     memset(sim->cut, 0, sizeof(sim->cut));
+    memset(sim->held, 0, sizeof(sim->held));
 }
 
 /* Who dialed finds the connection broken and dials again; who accepted does not know yet. */
@@ -117,7 +123,7 @@ static void half_open(struct kz_sim *sim, struct kz_sim_connection *connection)
                      &(struct kz_event){.type = KZ_EVENT_CLOSED, .link = dialed->link}, NULL);
     }
     dialed->told = false;
-    drop_messages(connection);
+    if (kz_sim_random(sim, 2) == 0) drop_messages(connection); /* else they come late */
     connection->dead_ms = sim->now_ms + 1 + kz_sim_random(sim, HALF_OPEN_MS);
 }
 
@@ -155,6 +161,28 @@ void kz_sim_network_post(struct kz_sim *sim, struct kz_sim_connection *connectio
     *last = message;
 }
 
+/* Doubles the message that was sent last, or lets it overtake the one before. */
+static void disturb(struct kz_sim *sim, struct kz_sim_connection *connection)
+{
+    struct kz_sim_message **at = &connection->messages;
+    if (*at == NULL || (*at)->next == NULL || kz_sim_random(sim, 20) != 0) return;
+    while ((*at)->next->next != NULL)
+        at = &(*at)->next;
+    struct kz_sim_message *before = *at;
+    struct kz_sim_message *last = before->next;
+    if (before->to != last->to || before->tell_drained || last->tell_drained) return;
+    if (kz_sim_random(sim, 2) == 0) {
+        struct kz_sim_message *copy = kz_memory_resize(NULL, sizeof(*copy) + last->size);
+        memcpy(copy, last, sizeof(*copy) + last->size);
+        last->next = copy;
+        return;
+    }
+    *at = last;
+    last->next = before;
+    before->next = NULL;
+    last->arrives_ms = before->arrives_ms;
+}
+
 static struct kz_sim_connection *find(struct kz_sim *sim, uint64_t node, kz_link link, int *out_end)
 {
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = c->next) {
@@ -174,6 +202,7 @@ void kz_sim_network_send(struct kz_sim *sim, uint64_t node, const struct kz_outg
     if (connection != NULL && !connection->closing && connection->dead_ms == 0) {
         kz_sim_network_post(sim, connection, 1 - end, outgoing->bytes, outgoing->size,
                             outgoing->tell_drained);
+        if (sim->options.hostile && connection->client == NULL) disturb(sim, connection);
     }
     free(outgoing->bytes);
 }
@@ -238,7 +267,9 @@ static void deliver(struct kz_sim *sim, struct kz_sim_connection *connection)
     struct kz_sim_message **at = &connection->messages;
     while (*at != NULL) {
         struct kz_sim_message *message = *at;
-        if (message->arrives_ms > sim->now_ms) {
+        bool waits =
+            sim->held[connection->ends[1 - message->to].node][connection->ends[message->to].node];
+        if (message->arrives_ms > sim->now_ms || waits) {
             at = &message->next;
             continue;
         }
@@ -262,6 +293,7 @@ static void deliver(struct kz_sim *sim, struct kz_sim_connection *connection)
 static void dial(struct kz_sim *sim, const struct kz_sim_node *node, uint64_t other)
 {
     if (sim->nodes[other].core == NULL || sim->cut[node->id][other]) return;
+    if (sim->held[node->id][other] || sim->held[other][node->id]) return;
     for (struct kz_sim_connection *c = sim->connections; c != NULL; c = c->next)
         if (c->ends[0].node == node->id && c->ends[1].node == other && c->dead_ms == 0) return;
     kz_sim_network_connect(sim, node->id, other, NULL);

@@ -4,7 +4,7 @@
  * bit of an application in one machine's memory. */
 #include "log/digests.h"
 #include "statemachine/rules/state.h"
-#include "tests/simulation/sim.h"
+#include "tests/simulation/sim_disk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -453,6 +453,7 @@ static void a_replay_that_differs_does_not_start(void **state)
     while (kz_record_type(disk->entries[application - 1].record) != KZ_APPLICATION)
         application++;
     disk->entries[application - 1].record[56] ^= 1; /* its child */
+    kz_sim_disk_rewrite(disk);
     kz_sim_start(&sim, 2);
     sim.nodes[2].damaged = true;
     assert_true(await_halt(2));

@@ -239,6 +239,7 @@ static void an_image_ahead_of_the_stored_results_is_refused(void **state)
     crash_all();
     struct kz_sim_disk *disk = &sim.nodes[1].disk;
     disk->applied = disk->images[0].index - 1;
+    kz_sim_disk_rewrite(disk);
     go_on();
     assert_int_equal(sim.nodes[1].started_from, disk->images[1].index);
     assert_string_equal(sim.nodes[1].image_refused.text,
@@ -271,18 +272,21 @@ static void an_image_of_another_ledger_is_refused(void **state)
                         "it is of another entry than its name says");
     disk->images[0].index++;
 
-    struct kz_sim_entry *entry = &disk->entries[disk->images[0].index - 1];
     kz_sim_crash(&sim, 1);
+    struct kz_sim_entry *entry = &disk->entries[disk->images[0].index - 1];
     entry->record[entry->size - 1] ^= 1;
+    kz_sim_disk_rewrite(disk);
     kz_sim_start(&sim, 1);
     assert_string_equal(sim.nodes[1].image_refused.text, "it is of another ledger");
-    entry->record[entry->size - 1] ^= 1;
 
     kz_sim_crash(&sim, 1);
+    entry = &disk->entries[disk->images[0].index - 1];
+    entry->record[entry->size - 1] ^= 1;
     uint64_t term = entry->term;
     for (uint64_t i = disk->images[0].index; i <= disk->last; i++)
         disk->entries[i - 1].term++;
     disk->vote.term = term + 1;
+    kz_sim_disk_rewrite(disk);
     kz_sim_start(&sim, 1);
     assert_string_equal(sim.nodes[1].image_refused.text, "it is of another ledger");
 }
@@ -341,8 +345,12 @@ static struct judged begin_judging(void)
     judged.options.identity = disk->identity;
     judged.options.allocator = &kz_allocator_system;
     judged.options.ledger.applied = disk->applied;
-    judged.options.ledger.runs = kz_sim_disk_runs(disk, &judged.options.ledger.run_count);
-    judged.entry = kz_sim_disk_read(disk, judged.saved->index, 1, KZ_RECORD_SIZE_MAX);
+    struct kz_error error;
+    const struct kz_load_order order = {
+        .first = judged.saved->index, .count_max = 1, .size_max = KZ_RECORD_SIZE_MAX};
+    assert_int_equal(kz_sim_disk_open(disk, &error), KZ_OK);
+    judged.options.ledger.runs = kz_log_term_runs(disk->log, &judged.options.ledger.run_count);
+    assert_int_equal(kz_sim_disk_read(disk, &order, &judged.entry, NULL, &error), KZ_OK);
     judged.area = malloc(judged.saved->size + 8);
     assert_non_null(judged.area);
     return judged;
@@ -350,7 +358,6 @@ static struct judged begin_judging(void)
 
 static void end_judging(struct judged *judged)
 {
-    free((void *)(uintptr_t)judged->options.ledger.runs);
     kz_batch_release(judged->entry);
     free(judged->area);
 }

@@ -209,6 +209,7 @@ static void a_result_that_replay_does_not_give_halts(void **state)
     kz_sim_run(&sim, 500);
     kz_sim_crash(&sim, 2);
     sim.nodes[2].disk.results[last - 1] = KZ_RESULT_DUPLICATE;
+    kz_sim_disk_rewrite(&sim.nodes[2].disk);
     kz_sim_start(&sim, 2);
     kz_sim_run(&sim, 200);
     assert_true(sim.nodes[2].halted);

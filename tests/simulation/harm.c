@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/simulation/harm.h"
+
+#include "node/core/memory.h"
+#include "tests/simulation/sim_disk.h"
+#include "tests/simulation/sim_network.h"
+#include "tests/simulation/sim_store.h"
+
+#include <string.h>
+
+#define SLOW_MS    200
+#define FLAP_MS    60
+#define AGAIN_MS   100
+#define ROLLING_MS 300
+#define RESTART_MS 500
+#define DAY_MS     INT64_C(86400000)
+
+static void later(struct kz_harm *harm, uint64_t in_ms, enum kz_undo_kind kind, uint64_t a,
+                  uint64_t b)
+{
+    KZ_ASSERT(harm->undo_count < KZ_UNDOS_MAX);
+    harm->undos[harm->undo_count++] = (struct kz_undo){harm->sim->now_ms + in_ms, kind, a, b};
+}
+
+/* ---- Processes ---- */
+
+static void start(struct kz_harm *harm, uint64_t id)
+{
+    struct kz_sim_node *node = &harm->sim->nodes[id];
+    if (node->core == NULL)
+        kz_sim_start(harm->sim, id);
+    else
+        later(harm, AGAIN_MS, KZ_UNDO_START, id, 0); /* it is still stopping */
+}
+
+static void crash(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
+{
+    if (harm->sim->nodes[id].core == NULL) return;
+    kz_sim_crash(harm->sim, id);
+    later(harm, restart_ms, KZ_UNDO_START, id, 0);
+}
+
+static void stop(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
+{
+    if (harm->sim->nodes[id].core == NULL) return;
+    kz_sim_stop(harm->sim, id);
+    later(harm, restart_ms, KZ_UNDO_START, id, 0);
+}
+
+static void roll(struct kz_harm *harm, uint64_t between_ms)
+{
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++)
+        later(harm, (between_ms + ROLLING_MS) * (id - 1), KZ_UNDO_STOP, id, ROLLING_MS / 2);
+}
+
+/* ---- The network ---- */
+
+static void cut(struct kz_harm *harm, uint64_t a, uint64_t b, uint64_t ms)
+{
+    kz_sim_cut(harm->sim, a, b);
+    later(harm, ms, KZ_UNDO_JOIN, a, b);
+}
+
+static void hold(struct kz_harm *harm, uint64_t from, uint64_t to, uint64_t ms)
+{
+    harm->sim->held[from][to] = true;
+    later(harm, ms, KZ_UNDO_LET_GO, from, to);
+}
+
+static void around(struct kz_harm *harm, uint64_t id, uint64_t ms,
+                   void (*harm_link)(struct kz_harm *, uint64_t, uint64_t, uint64_t))
+{
+    for (unsigned other = 1; other <= harm->sim->options.nodes; other++)
+        if (other != id) harm_link(harm, other, id, ms);
+}
+
+static void flap(struct kz_harm *harm, uint64_t id, uint64_t until_ms)
+{
+    for (unsigned other = 1; other <= harm->sim->options.nodes; other++) {
+        if (other == id || harm->sim->cut[id][other]) continue;
+        kz_sim_cut(harm->sim, id, other);
+        kz_sim_join(harm->sim, id, other);
+    }
+    if (harm->sim->now_ms < until_ms) later(harm, FLAP_MS, KZ_UNDO_FLAP, id, until_ms);
+}
+
+/* ---- The disk ---- */
+
+/* Whether every node has met the cluster: before that an empty disk is nothing lost. */
+static bool is_founded(const struct kz_harm *harm)
+{
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++) {
+        if (harm->sim->nodes[id].disk.last == 0 && !harm->is_out[id]) return false;
+    }
+    return true;
+}
+
+static void lose(struct kz_harm *harm, uint64_t id, uint64_t restart_ms, bool all)
+{
+    struct kz_sim_node *node = &harm->sim->nodes[id];
+    if (!is_founded(harm) || harm->is_out[id]) return;
+    kz_sim_crash(harm->sim, id);
+    if (all)
+        kz_sim_wipe(harm->sim, id);
+    else
+        node->disk.vote = (struct kz_vote){0};
+    harm->is_out[id] = true;
+    later(harm, restart_ms, KZ_UNDO_START, id, 0);
+}
+
+static void fail_write(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
+{
+    struct kz_sim_node *node = &harm->sim->nodes[id];
+    if (node->core == NULL || node->disk.medium == NULL) return;
+    kz_sim_medium_fail_next(node->disk.medium, kz_sim_random(harm->sim, 2) == 0);
+    later(harm, restart_ms + AGAIN_MS, KZ_UNDO_START, id, 0);
+}
+
+/* A node loses records or leaves, not both: of an entry without either, a second node's word is
+ * needed to prove a third's, and that one may be behind. */
+static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
+{
+    struct kz_sim_disk *disk = &harm->sim->nodes[id].disk;
+    uint64_t last = disk->applied; /* behind it nobody else may have the entry */
+    if (disk->medium == NULL || last == 0) return;
+    enum kz_damage *damage = &harm->rots[id];
+    if (*damage == KZ_DAMAGE_NONE) *damage = number % 3 == 0 ? KZ_DAMAGE_LEAF : KZ_DAMAGE_RECORD;
+    uint64_t back = number / 5 % (number % 2 == 0 ? 3 : last);
+    uint64_t index = back < last ? last - back : 1;
+    if (number % 5 == 0)
+        kz_sim_disk_rot(disk, index - (index - 1) % 1024, KZ_DAMAGE_RESULTS);
+    else
+        kz_sim_disk_rot(disk, index, *damage);
+}
+
+/* ---- Faults ---- */
+
+static void set_clock(struct kz_harm *harm, uint64_t id, int64_t off_ms, uint64_t for_ms)
+{
+    harm->sim->nodes[id].clock_off_ms = off_ms;
+    later(harm, for_ms, KZ_UNDO_CLOCK, id, 0);
+}
+
+static int64_t some_error(uint64_t number)
+{
+    static const int64_t errors[] = {1500,
+                                     4000,
+                                     10000,
+                                     3600000,
+                                     23 * 3600000,
+                                     3 * DAY_MS,
+                                     -2000,
+                                     -3600000,
+                                     -3 * DAY_MS,
+                                     -10 * 365 * DAY_MS,
+                                     10 * 365 * DAY_MS};
+    return errors[number % (sizeof errors / sizeof errors[0])];
+}
+
+static void do_to_network(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    uint64_t a = fault->kind == KZ_FAULT_CUT || fault->kind == KZ_FAULT_HOLD ? fault->a / 10 : 0;
+    switch (fault->kind) {
+    case KZ_FAULT_CUT: cut(harm, a, fault->a % 10, fault->b); break;
+    case KZ_FAULT_HOLD: hold(harm, a, fault->a % 10, fault->b); break;
+    case KZ_FAULT_ISOLATE: around(harm, fault->a, fault->b, cut); break;
+    case KZ_FAULT_DEAF: around(harm, fault->a, fault->b, hold); break;
+    case KZ_FAULT_FLAP: flap(harm, fault->a, harm->sim->now_ms + fault->b); break;
+    default:
+        for (uint64_t i = 0; i < fault->b; i++)
+            kz_sim_break_one(harm->sim);
+        break;
+    }
+}
+
+static void do_to_disk(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    struct kz_sim_disk *disk = &harm->sim->nodes[fault->a].disk;
+    switch (fault->kind) {
+    case KZ_FAULT_FULL:
+        disk->full = true;
+        later(harm, fault->b, KZ_UNDO_ROOM, fault->a, 0);
+        break;
+    case KZ_FAULT_SLOW:
+        disk->slow_ms = SLOW_MS;
+        later(harm, fault->b, KZ_UNDO_FAST, fault->a, 0);
+        break;
+    case KZ_FAULT_UNREADABLE:
+        disk->unreadable = true;
+        later(harm, fault->b, KZ_UNDO_READABLE, fault->a, 0);
+        later(harm, fault->b + AGAIN_MS, KZ_UNDO_START, fault->a, 0);
+        break;
+    case KZ_FAULT_EIO: fail_write(harm, fault->a, fault->b); break;
+    case KZ_FAULT_ROT: rot(harm, fault->a, fault->b); break;
+    default: lose(harm, fault->a, fault->b, fault->kind == KZ_FAULT_LOSE_DISK); break;
+    }
+}
+
+static void do_to_process(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    switch (fault->kind) {
+    case KZ_FAULT_CRASH: crash(harm, fault->a, fault->b); break;
+    case KZ_FAULT_CRASH_VOTE: harm->crash_after_vote[fault->a] = fault->b; break;
+    case KZ_FAULT_STOP: stop(harm, fault->a, fault->b); break;
+    case KZ_FAULT_ROLLING: roll(harm, fault->b); break;
+    default: harm->sim->nodes[fault->a].paused_until_ms = harm->sim->now_ms + fault->b; break;
+    }
+}
+
+static void do_to_clock(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    switch (fault->kind) {
+    case KZ_FAULT_CLOCK: set_clock(harm, fault->a, some_error(fault->b), fault->b); break;
+    case KZ_FAULT_YEAR: set_clock(harm, fault->a, 365 * DAY_MS, fault->b); break;
+    case KZ_FAULT_DRIFT: harm->sim->nodes[fault->a].drift_ppm = (int32_t)fault->b; break;
+    default: harm->sim->nights_ms += (int64_t)fault->b * 60000; break;
+    }
+}
+
+void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    if (fault->kind <= KZ_FAULT_PAUSE)
+        do_to_process(harm, fault);
+    else if (fault->kind <= KZ_FAULT_FLAP)
+        do_to_network(harm, fault);
+    else if (fault->kind <= KZ_FAULT_LOSE_VOTE)
+        do_to_disk(harm, fault);
+    else if (fault->kind <= KZ_FAULT_NIGHT)
+        do_to_clock(harm, fault);
+    else
+        kz_families_rush(harm->families, fault->b);
+}
+
+/* ---- Their ends ---- */
+
+static void undo(struct kz_harm *harm, const struct kz_undo *undo)
+{
+    struct kz_sim_node *node = &harm->sim->nodes[undo->a];
+    switch (undo->kind) {
+    case KZ_UNDO_START:
+        if (node->core == NULL || node->stopping) start(harm, undo->a);
+        break;
+    case KZ_UNDO_STOP: stop(harm, undo->a, undo->b); break;
+    case KZ_UNDO_JOIN: kz_sim_join(harm->sim, undo->a, undo->b); break;
+    case KZ_UNDO_LET_GO: harm->sim->held[undo->a][undo->b] = false; break;
+    case KZ_UNDO_FLAP: flap(harm, undo->a, undo->b); break;
+    case KZ_UNDO_ROOM: node->disk.full = false; break;
+    case KZ_UNDO_FAST: node->disk.slow_ms = 0; break;
+    case KZ_UNDO_READABLE: node->disk.unreadable = false; break;
+    case KZ_UNDO_CLOCK: node->clock_off_ms = 0; break;
+    }
+}
+
+static void watch_votes(struct kz_harm *harm)
+{
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++) {
+        const struct kz_vote *vote = &harm->sim->nodes[id].disk.vote;
+        bool voted = vote->voted_for != 0 && (vote->term != harm->vote[id].term ||
+                                              vote->voted_for != harm->vote[id].voted_for);
+        harm->vote[id] = *vote;
+        if (!voted || harm->crash_after_vote[id] == 0) continue;
+        crash(harm, id, harm->crash_after_vote[id]);
+        harm->crash_after_vote[id] = 0;
+    }
+}
+
+/* As systemd does: who halted is started again. */
+static void watch_halts(struct kz_harm *harm)
+{
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++) {
+        const struct kz_sim_node *node = &harm->sim->nodes[id];
+        bool is_down = node->core == NULL && node->halted && !harm->is_out[id];
+        if (is_down && !harm->restarts[id]) later(harm, RESTART_MS, KZ_UNDO_START, id, 0);
+        harm->restarts[id] = is_down;
+    }
+}
+
+void kz_harm_run(struct kz_harm *harm)
+{
+    watch_votes(harm);
+    watch_halts(harm);
+    for (uint32_t i = 0; i < harm->undo_count;) {
+        struct kz_undo due = harm->undos[i];
+        if (due.at_ms > harm->sim->now_ms) {
+            i++;
+            continue;
+        }
+        harm->undos[i] = harm->undos[--harm->undo_count];
+        undo(harm, &due);
+    }
+}
+
+/* An operator looks after a node: it runs again, its disk works, and it takes the time as it is.
+ * What rots it has to repair itself. */
+static void look_after(struct kz_harm *harm, uint64_t id)
+{
+    struct kz_sim_node *node = &harm->sim->nodes[id];
+    node->paused_until_ms = 0;
+    node->clock_off_ms = 0;
+    node->drift_ppm = 0;
+    node->disk.full = false;
+    node->disk.slow_ms = 0;
+    node->disk.unreadable = false;
+    if (node->disk.medium != NULL) kz_sim_medium_restore(node->disk.medium);
+    bool needs_word = harm->sim->nights_ms > 0;
+    if (node->core != NULL && (needs_word || node->stopping)) kz_sim_crash(harm->sim, id);
+    if (node->core == NULL) kz_sim_start(harm->sim, id);
+}
+
+void kz_harm_heal(struct kz_harm *harm)
+{
+    harm->undo_count = 0;
+    memset(harm->crash_after_vote, 0, sizeof harm->crash_after_vote);
+    kz_sim_heal(harm->sim);
+    if (harm->sim->nights_ms > 0)
+        harm->sim->options.accept_time = kz_sim_wall(harm->sim, 0) + DAY_MS;
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++)
+        look_after(harm, id);
+}
+
+void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families)
+{
+    *harm = (struct kz_harm){.sim = sim, .families = families};
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carries faults out on a simulated cluster, and takes them back when their time is over. */
+#ifndef KZ_TEST_HARM_H
+#define KZ_TEST_HARM_H
+
+#include "tests/simulation/families.h"
+#include "tests/simulation/faults.h"
+
+#define KZ_UNDOS_MAX 512
+
+enum kz_undo_kind {
+    KZ_UNDO_START,
+    KZ_UNDO_STOP,
+    KZ_UNDO_JOIN,
+    KZ_UNDO_LET_GO,
+    KZ_UNDO_FLAP,
+    KZ_UNDO_ROOM,
+    KZ_UNDO_FAST,
+    KZ_UNDO_READABLE,
+    KZ_UNDO_CLOCK,
+};
+
+/* What is still to be done, to or about a node or two. */
+struct kz_undo {
+    uint64_t at_ms;
+    enum kz_undo_kind kind;
+    uint64_t a;
+    uint64_t b;
+};
+
+struct kz_harm {
+    struct kz_sim *sim;
+    struct kz_families *families;
+    struct kz_undo undos[KZ_UNDOS_MAX];
+    uint32_t undo_count;
+    uint64_t crash_after_vote[KZ_SIM_NODES_MAX + 1]; /* restart after so many ms; 0: not armed */
+    struct kz_vote vote[KZ_SIM_NODES_MAX + 1];       /* as seen last */
+    bool is_out[KZ_SIM_NODES_MAX + 1]; /* it lost its disk or its vote, and must not take part */
+    enum kz_damage rots[KZ_SIM_NODES_MAX + 1]; /* what its entries lose: record or leaf */
+    bool restarts[KZ_SIM_NODES_MAX + 1];       /* it halted, and is started again soon */
+};
+
+void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families);
+/* Carries FAULT out, now. A fault that finds nothing to harm does nothing. */
+void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault);
+/* Does what is due at this millisecond. */
+void kz_harm_run(struct kz_harm *harm);
+/* Ends all faults at once, and starts what is down; the clocks are right, whoever rotted is mended.
+ */
+void kz_harm_heal(struct kz_harm *harm);
+
+#endif
