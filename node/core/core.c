@@ -2,6 +2,7 @@
 /* The dispatch of a step, its order (state.h), and what the runner is given at its end. */
 #include "node/core/core.h"
 
+#include "node/core/bounds.h"
 #include "node/core/memory.h"
 #include "node/core/state.h"
 
@@ -9,12 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PENDING_MAX_DEFAULT      65536
-#define PENDING_PER_LINK_DEFAULT 8192
-#define REFUSALS_DEFAULT         100
-#define ENTRIES_MAX_DEFAULT      ((UINT64_C(1) << 32) - (UINT64_C(1) << 20))
-#define STOP_MS                  5000
-#define LAST_WORDS_MS            200
+#define STOP_MS       5000
+#define LAST_WORDS_MS 200
 
 /* ---- Notices and the end ---- */
 
@@ -89,10 +86,11 @@ static void take_options(struct kz_core *core, const struct kz_core_options *opt
     core->identity = options->identity;
     core->vote = options->vote;
     core->used_bytes = options->ledger.used_bytes;
-    if (options->pending_max == 0) core->options.pending_max = PENDING_MAX_DEFAULT;
-    if (options->pending_per_link == 0) core->options.pending_per_link = PENDING_PER_LINK_DEFAULT;
-    if (options->entries_max == 0) core->options.entries_max = ENTRIES_MAX_DEFAULT;
-    if (options->refusals_per_minute == 0) core->options.refusals_per_minute = REFUSALS_DEFAULT;
+    if (options->pending_max == 0) core->options.pending_max = KZ_PENDING_MAX;
+    if (options->pending_per_link == 0) core->options.pending_per_link = KZ_PENDING_PER_LINK_MAX;
+    if (options->entries_max == 0) core->options.entries_max = KZ_ENTRIES_MAX;
+    if (options->refusals_per_minute == 0)
+        core->options.refusals_per_minute = KZ_REFUSALS_PER_MINUTE;
 }
 
 static void init_parts(struct kz_core *core, const struct kz_core_options *options)

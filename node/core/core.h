@@ -164,17 +164,17 @@ struct kz_core_options {
     uint64_t seed; /* a random number of this process */
     uint32_t election_timeout_ms;
     uint32_t heartbeat_ms;
-    uint32_t refusals_per_minute; /* 100: budget of refused entries for each actor */
-    uint32_t pending_max;         /* commands in flight in all, 65,536; 0 for that */
-    uint32_t pending_per_link;    /* from one connection, 8,192; 0 for that */
+    uint32_t refusals_per_minute; /* budget of refused entries for each actor; 0: bounds.h's */
+    uint32_t pending_max;         /* commands in flight in all; 0: bounds.h's */
+    uint32_t pending_per_link;    /* from one connection; 0: bounds.h's */
     uint32_t digest_interval;     /* entries, KZ_DIGEST_INTERVAL; 0 for that; equal on all nodes */
-    uint64_t entries_max; /* that the ledger takes: raft counts to 2^32; 0 for 2^32 − 2^20 */
-    uint64_t image_every; /* entries from one image to the next, 0: none */
-    struct kz_core_image *image; /* to start from, of this ledger (image.h); taken over by a core
-                                    that is created; NULL: replay from the first entry */
-    uint64_t scrub_pass_ms;      /* the whole ledger is read once in so long; 0: not for that */
-    uint64_t scrub_bytes_per_s;  /* and at least so many bytes a second; 0: not for that */
-    int64_t accept_time;         /* --accept-time, 0: none */
+    uint64_t entries_max;         /* that the ledger takes; 0: bounds.h's */
+    uint64_t image_every;         /* entries from one image to the next, 0: none */
+    struct kz_core_image *image;  /* to start from, of this ledger (image.h); taken over by a core
+                                     that is created; NULL: replay from the first entry */
+    uint64_t scrub_pass_ms;       /* the whole ledger is read once in so long; 0: not for that */
+    uint64_t scrub_bytes_per_s;   /* and at least so many bytes a second; 0: not for that */
+    int64_t accept_time;          /* --accept-time, 0: none */
     bool demo_clock; /* the stamping clock is a demonstration's: it runs at a rate, so the
                         wall-against-monotonic guard is scaled by RATE */
     uint32_t demo_rate;

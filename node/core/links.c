@@ -143,6 +143,7 @@ void kz_links_written(struct kz_links *links, struct kz_link_state *link,
 {
     KZ_ASSERT(!writer->failed && writer->first == link->bytes + link->size);
     link->size += kz_writer_size(writer);
+    if (link->kind == KZ_LINK_CLIENT) links->client_bytes += kz_writer_size(writer);
     if (link->dirty > 0) return;
 
     if (links->dirty_count == links->dirty_capacity) {
@@ -193,6 +194,7 @@ void kz_links_begin_step(struct kz_links *links)
 {
     links->outgoing_count = 0;
     links->close_count = 0;
+    links->client_bytes = 0;
 }
 
 void kz_links_end_step(struct kz_links *links)

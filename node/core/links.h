@@ -55,6 +55,7 @@ struct kz_links {
     uint32_t dirty_capacity;
     struct kz_outgoing *outgoing;
     uint32_t outgoing_count;
+    size_t client_bytes; /* written to clients in this step */
     uint32_t outgoing_capacity;
     struct kz_close_order *closes;
     uint32_t close_count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers from the machine as it is now; whether it may be asked now is reads.c's. */
+#include "node/core/bounds.h"
 #include "node/core/memory.h"
 #include "node/core/state.h"
 
@@ -237,6 +238,10 @@ void kz_queries_answer(struct kz_core *core, struct kz_link_state *link, uint64_
     enum kz_status status = kz_query_decode(&frame, &query);
     KZ_ASSERT(status == KZ_OK);
 
+    if (link->size >= KZ_ANSWERS_PER_LINK_SIZE || core->links.client_bytes >= KZ_ANSWERS_SIZE) {
+        kz_queries_refuse(core, link, tag, query.what, KZ_ANSWER_BUSY, KZ_REASON_PENDING);
+        return;
+    }
     struct reply reply = {.core = core, .link = link, .tag = tag, .what = query.what};
     switch ((enum kz_query_what)query.what) {
     case KZ_QUERY_STATUS: answer_status(&reply); break;

@@ -15,12 +15,11 @@
  *    as the leader of the same term, and rounds of before count no more.
  * 4. R is the commit index that raft knows, not what is stored here: a follower may have shown
  *    entries that this disk does not hold yet. */
+#include "node/core/bounds.h"
 #include "node/core/memory.h"
 #include "node/core/state.h"
 
 #include <string.h>
-
-#define BYTES_MAX (UINT32_C(32) << 20)
 
 void kz_reads_init(struct kz_core *core)
 {
@@ -56,7 +55,7 @@ static uint64_t patience_ms(const struct kz_core *core)
 void kz_reads_add(struct kz_core *core, struct kz_link_state *link, const struct kz_frame *frame)
 {
     struct kz_reads *reads = &core->reads;
-    if (reads->count >= core->options.pending_max || reads->bytes >= BYTES_MAX) {
+    if (reads->count >= core->options.pending_max || reads->bytes >= KZ_PENDING_READS_SIZE) {
         kz_queries_refuse(core, link, frame->tag, frame->body[0], KZ_ANSWER_BUSY,
                           KZ_REASON_PENDING);
         return;

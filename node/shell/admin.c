@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/admin.h"
 
+#include "node/core/bounds.h"
 #include "node/shell/admin_request.h"
-#include "node/shell/bounds.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef KZ_ADMIN_REQUEST_H
 #define KZ_ADMIN_REQUEST_H
 
-#include "node/shell/bounds.h"
+#include "node/core/bounds.h"
 
 #include <llhttp.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/directory.h"
 
+#include "node/core/bounds.h"
 #include "node/core/lost.h"
-#include "node/shell/bounds.h"
 #include "node/shell/probe.h"
 #include "statemachine/base/assert.h"
 

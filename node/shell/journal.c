@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/journal.h"
 
-#include "node/shell/bounds.h"
+#include "node/core/bounds.h"
 
 #include <poll.h>
 #include <stdarg.h>

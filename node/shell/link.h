@@ -7,7 +7,7 @@
 #ifndef KZ_LINK_H
 #define KZ_LINK_H
 
-#include "node/shell/bounds.h"
+#include "node/core/bounds.h"
 #include "node/shell/sockets.h"
 
 enum link_state {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/loop.h"
 
+#include "node/core/bounds.h"
 #include "node/shell/admin.h"
-#include "node/shell/bounds.h"
 #include "node/shell/journal.h"
 #include "node/shell/loader.h"
 #include "node/shell/metrics.h"

@@ -174,6 +174,8 @@ static void write_links(const struct kz_sockets_figures *sockets, FILE *out)
     counter(out, "kezek_sent_bytes_total", "Bytes sent.", sockets->bytes_out);
     counter(out, "kezek_queued_writes_total", "Sends that the socket had no room for at once.",
             sockets->queued_writes);
+    gauge(out, "kezek_client_queued_bytes", "Bytes that wait for clients to read.",
+          sockets->client_queued_bytes);
 }
 
 static void write_disk(const struct kz_node_figures *figures, FILE *out)

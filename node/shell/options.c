@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/options.h"
 
-#include "node/shell/bounds.h"
+#include "node/core/bounds.h"
 #include "node/shell/config.h"
 
 #include <stddef.h>

@@ -7,6 +7,7 @@
 struct queued_write {
     uv_write_t request;
     uint8_t *bytes;
+    size_t size; /* that the socket had no room for */
 };
 
 struct marks {
@@ -55,6 +56,7 @@ static void on_written(uv_write_t *request, int status)
     struct queued_write *write = (struct queued_write *)request;
     struct link *link = request->handle->data;
 
+    if (!kz_link_is_peer(link)) link->sockets->figures.client_queued_bytes -= write->size;
     free(write->bytes);
     free(write);
     if (status < 0) {
@@ -72,11 +74,14 @@ static void queue(struct link *link, uint8_t *bytes, size_t size, size_t sent)
 
     if (write == NULL) goto fail;
     write->bytes = bytes;
+    write->size = rest.len;
     link->sockets->figures.queued_writes++;
     if (uv_write(&write->request, (uv_stream_t *)&link->tcp, &rest, 1, on_written) != 0) goto fail;
 
     struct marks marks = marks_of(link);
-    if (queued(link) > marks.limit) {
+    if (!kz_link_is_peer(link)) link->sockets->figures.client_queued_bytes += rest.len;
+    bool is_over = link->sockets->figures.client_queued_bytes > KZ_CLIENT_QUEUES_SIZE;
+    if (queued(link) > marks.limit || (is_over && !kz_link_is_peer(link))) {
         kz_link_drop(link);
     } else if (queued(link) > marks.high && !link->is_full) {
         become_full(link);

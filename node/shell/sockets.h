@@ -51,7 +51,8 @@ struct kz_sockets_figures {
     uint64_t frames;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint64_t queued_writes; /* the socket had no room for all at once */
+    uint64_t queued_writes;       /* the socket had no room for all at once */
+    uint64_t client_queued_bytes; /* of them, for clients, what has not left yet */
 };
 
 /* Returns: NULL without memory. */

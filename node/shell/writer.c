@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/shell/writer.h"
 
-#include "node/shell/bounds.h"
+#include "node/core/bounds.h"
 #include "node/shell/clocks.h"
 #include "node/shell/journal.h"
 #include "statemachine/base/assert.h"

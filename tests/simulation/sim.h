@@ -31,6 +31,7 @@ struct kz_sim_options {
     uint32_t refusals;    /* 0: the core's default */
     uint64_t entries_max; /* 0: the core's default */
     uint32_t digest_interval; /* 0: the core's default */
+    size_t queued_max; /* bytes under way to a client; 0: what a watcher may be sent at once */
     int64_t accept_time;
     uint64_t image_every; /* 0: no images */
     uint64_t scrub_pass_ms;

@@ -154,7 +154,8 @@ void kz_sim_network_post(struct kz_sim *sim, struct kz_sim_connection *connectio
     *message = (struct kz_sim_message){NULL, arrives, which, tell_drained, size};
     memcpy(message->bytes, bytes, size);
     if (connection->ends[which].node == 0) connection->queued += size;
-    KZ_ASSERT(connection->queued <= QUEUED_MAX);
+    KZ_ASSERT(connection->queued <=
+              (sim->options.queued_max > 0 ? sim->options.queued_max : QUEUED_MAX));
     struct kz_sim_message **last = &connection->messages;
     while (*last != NULL)
         last = &(*last)->next;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads: linearizable unless local; a leader that is cut off answers none. */
+#include "node/core/bounds.h"
 #include "tests/simulation/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -229,9 +231,54 @@ static void what_is_not_there_is_not_found(void **state)
     }
 }
 
+#define FLOOD 60000 /* questions of 28 bytes at once, whose answers would be 9 MiB */
+
+static void who_asks_for_more_than_a_step_answers_is_told_to_come_back(void **state)
+{
+    (void)state;
+    size_t capacity = (size_t)FLOOD * 64;
+    sim.options.queued_max = 2 * KZ_ANSWERS_PER_LINK_SIZE;
+    uint8_t *bytes = malloc(capacity);
+    assert_non_null(bytes);
+    struct kz_writer writer = kz_writer_init(bytes, capacity);
+    for (uint64_t tag = 0; tag < FLOOD; tag++)
+        kz_query_encode(&writer, tag, &(struct kz_query){.what = KZ_QUERY_STATUS, .local = true});
+    kz_sim_send(&client, &writer);
+    free(bytes);
+    kz_sim_run(&sim, 100);
+
+    struct kz_frame frame;
+    uint32_t answered_count = 0;
+    uint32_t busy_count = 0;
+    size_t answered_size = 0;
+    while (kz_sim_take(&client, KZ_MESSAGE_ANSWER, &frame)) {
+        struct kz_answer_header header;
+        struct kz_reader content;
+        assert_int_equal(kz_answer_decode(&frame, &header, &content), KZ_OK);
+        if (header.code == KZ_ANSWER_APPLIED) {
+            answered_count++;
+            answered_size += KZ_FRAME_HEADER_SIZE + frame.body_size;
+            continue;
+        }
+        busy_count++;
+        assert_int_equal(header.code, KZ_ANSWER_BUSY);
+        assert_true(header.retry_ms > 0);
+    }
+    assert_int_equal(answered_count + busy_count, FLOOD);
+    assert_true(busy_count > 0);
+    assert_in_range(answered_size, KZ_ANSWERS_PER_LINK_SIZE - 1000,
+                    KZ_ANSWERS_PER_LINK_SIZE + 1000);
+
+    struct kz_answer_header header;
+    assert_true(answered(ask(false), 3000, &header));
+    assert_int_equal(header.code, KZ_ANSWER_APPLIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_asks_for_more_than_a_step_answers_is_told_to_come_back,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(the_leader_answers_after_a_round, begin, end),
         cmocka_unit_test_setup_teardown(one_round_serves_all_that_wait, begin, end),
         cmocka_unit_test_setup_teardown(a_follower_asks_the_leader, begin, end),

@@ -7,6 +7,7 @@ import random
 import resource
 import select
 import signal
+import socket
 import struct
 import subprocess
 import unittest
@@ -216,6 +217,30 @@ class SlowReaders(OneNode):
         with self.assertRaises((EOFError, ConnectionResetError)):
             for _ in range(400):
                 beyond.receive()
+
+
+    def test_those_who_do_not_read_share_a_bound(self):
+        """90 connections let some MB wait each; behind 256 MiB in all the next one is closed."""
+        reader, held = self.connect(), [self.connect() for _ in range(90)]
+        self.echoes(reader)
+        for connection in held:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
+            connection.send(BURST, 0, struct.pack("<I", 120))
+            self.echoes(reader)
+
+        def is_settled():
+            metrics = self.node.metrics()
+            return metrics['kezek_connections{kind="client"}'] < 91 and metrics["kezek_client_queued_bytes"] > 200 << 20
+
+        cluster.wait_for(is_settled, 30, what="their ends")
+        self.echoes(reader)
+        metrics = self.node.metrics()
+        self.assertLessEqual(metrics["kezek_client_queued_bytes"], 256 << 20)
+        self.assertGreater(metrics['kezek_connections{kind="client"}'], 30)
+        self.assertLess(metrics["process_resident_memory_bytes"], 420 << 20)
+        for connection in held:
+            connection.close()
+        cluster.wait_for(lambda: self.node.metrics()["kezek_client_queued_bytes"] == 0, what="an empty queue")
 
 
 class Turns(OneNode):

@@ -1,15 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every bound of the node's ports in one place; each has a test. Frames' sizes are in
- * client/wire/frame.h; the bounds on pending commands are the core's. Who has more to say than a
- * bound allows is told so with a GOODBYE and closed; who does not answer is closed. */
+/* Every bound of the node in one place; each has a test (tests/node/README.md says which). The
+ * sizes of frames stand in client/wire/frame.h, since clients keep them too: 64 KiB from a client,
+ * 1 MiB between nodes and to a client. The node reads no JSON, and its HTTP has no bodies.
+ *
+ * Who has more to say than a bound allows is told so with a GOODBYE and closed; who asks for more
+ * is told BUSY and when to come back; who does not answer is closed. */
 #ifndef KZ_BOUNDS_H
 #define KZ_BOUNDS_H
+
+#include "client/wire/frame.h"
+
+/* Commands and reads in flight. In all: twice what a full benchmark has (8 connections of 1,024),
+ * so that what is accepted waits behind no more than that at ten times the load. From one
+ * connection: half of it, so that none takes the place of all others. */
+#define KZ_PENDING_MAX          16384
+#define KZ_PENDING_PER_LINK_MAX 8192
+#define KZ_PENDING_READS_SIZE   (32u * 1024 * 1024) /* of the questions of reads that wait */
+
+/* Entries that the rules refused, of an actor and minute; --refusals-per-minute. */
+#define KZ_REFUSALS_PER_MINUTE 100
+
+/* Answers to questions that one step makes, for a connection and in all. A question of 50 bytes can
+ * have an answer of a MiB: behind these it is told BUSY. */
+#define KZ_ANSWERS_PER_LINK_SIZE (4u * 1024 * 1024)
+#define KZ_ANSWERS_SIZE          (32u * 1024 * 1024)
+
+/* Entries of a ledger: raft counts to 2^32, and what is in flight must fit. */
+#define KZ_ENTRIES_MAX ((UINT64_C(1) << 32) - (UINT64_C(1) << 20))
+
+/* What a connection takes of the node's memory while it is idle, and at most while it asks for no
+ * more than it reads; measured by a test. */
+#define KZ_IDLE_CONNECTION_SIZE   (32u * 1024)
+#define KZ_ACTIVE_CONNECTION_SIZE (256u * 1024)
 
 /* Client connections. The first two are defaults of --connections and --connections-per-address. */
 #define KZ_CONNECTIONS_MAX             10000
 #define KZ_CONNECTIONS_PER_ADDRESS_MAX 256
 #define KZ_CONNECTIONS_LIMIT           60000 /* what --connections accepts at most */
-#define KZ_HANDSHAKES_MAX              1024  /* accepted and silent so far */
+#define KZ_HANDSHAKES_MAX              1024  /* silent so far; 500 would be full of two addresses */
 #define KZ_PEER_CONNECTIONS_MAX        64    /* accepted at the peer port */
 #define KZ_LISTEN_BACKLOG              1024
 
@@ -36,13 +64,16 @@
 #define KZ_CLIENT_QUEUE_HIGH  (256u * 1024)
 #define KZ_CLIENT_QUEUE_LOW   (64u * 1024)
 #define KZ_CLIENT_QUEUE_LIMIT (8u * 1024 * 1024)
-#define KZ_PEER_QUEUE_HIGH    (16u * 1024 * 1024)
-#define KZ_PEER_QUEUE_LOW     (4u * 1024 * 1024)
-#define KZ_PEER_QUEUE_LIMIT   (64u * 1024 * 1024)
-#define KZ_READ_SIZE          (256u * 1024)
-#define KZ_ARENA_SIZE         (8u * 1024 * 1024) /* what one turn reads, over all connections */
-#define KZ_REST_IDLE_SIZE     (4u * 1024)        /* an idle connection keeps no larger buffer */
-#define KZ_WRITE_GROUP_SIZE   (8u * 1024 * 1024) /* entries that one transaction takes at most */
+#define KZ_CLIENT_QUEUES_SIZE                                          \
+    (256u * 1024 * 1024) /* of all clients: who adds to more is closed \
+                          */
+#define KZ_PEER_QUEUE_HIGH  (16u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LOW   (4u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LIMIT (64u * 1024 * 1024)
+#define KZ_READ_SIZE        (256u * 1024)
+#define KZ_ARENA_SIZE       (8u * 1024 * 1024) /* what one turn reads, over all connections */
+#define KZ_REST_IDLE_SIZE   (4u * 1024)        /* an idle connection keeps no larger buffer */
+#define KZ_WRITE_GROUP_SIZE (8u * 1024 * 1024) /* entries that one transaction takes at most */
 
 /* The ledger keeps so much of the disk for what must go on when it is full: 65,536 commands in
  * flight (about 190 bytes each), the barriers of elections, results. */
