@@ -41,6 +41,7 @@ static void begin(const struct kz_sim_options *options)
 {
     requests = 0;
     kz_sim_init(&sim, options);
+    sim.options.refusals = 1000000; /* no budget */
     unsigned founders = options->founders > 0 ? options->founders : options->nodes;
     for (unsigned id = 1; id <= founders; id++)
         kz_sim_start(&sim, id);
@@ -83,10 +84,10 @@ static void reclassify(void)
     assert_int_equal(ask(entry).result, KZ_RESULT_OK);
 }
 
-/* Appends until entry AT is there. */
+/* Appends until entry AT is there; every other application is refused. */
 static void fill_up_to(uint64_t at)
 {
-    while (ask(kz_sim_application(0, 2000 + requests)).index < at)
+    while (ask(kz_sim_application(0, 2000 + requests / 2)).index < at)
         continue;
 }
 
@@ -324,7 +325,7 @@ static void who_comes_back_stops_at_the_digest_entry(void **state)
     while (kz_record_type(sim.nodes[leader].disk.entries[entry - 1].record) != KZ_DIGEST)
         entry++;
 
-    struct kz_sim_client reader = {0};
+    static struct kz_sim_client reader;
     kz_sim_connect(&sim, &reader, other);
     kz_sim_heal(&sim);
     uint64_t reflected = 0;
@@ -345,16 +346,12 @@ static void who_comes_back_stops_at_the_digest_entry(void **state)
     kz_sim_disconnect(&reader);
 }
 
-/* Adds node ID as a standby. */
-static void add(uint64_t id)
+static void change(const struct kz_change *change)
 {
     struct kz_changed changed = {.code = KZ_ANSWER_UNAVAILABLE};
-    const struct kz_change change = {
-        .what = KZ_CHANGE_ADD, .node = id, .peer = {"p4:1", 4}, .client = {"c4:1", 4}};
-    kz_sim_start(&sim, id);
     for (unsigned i = 0; i < 100 && changed.code != KZ_ANSWER_APPLIED; i++) {
         assert_true(
-            kz_sim_await_changed(&client, kz_sim_change(&client, &change), LIMIT_MS, &changed));
+            kz_sim_await_changed(&client, kz_sim_change(&client, change), LIMIT_MS, &changed));
         kz_sim_run(&sim, 20);
     }
     assert_int_equal(changed.code, KZ_ANSWER_APPLIED);
@@ -366,7 +363,9 @@ static void a_standby_compares_and_reports_nothing(void **state)
     (void)state;
     begin(&(struct kz_sim_options){
         .seed = 8, .nodes = 4, .founders = 3, .digest_interval = INTERVAL});
-    add(4);
+    kz_sim_start(&sim, 4);
+    change(&(struct kz_change){
+        .what = KZ_CHANGE_ADD, .node = 4, .peer = {"p4:1", 4}, .client = {"c4:1", 4}});
     fill_up_to(next_point());
     check_all();
     damage(4, 1);
@@ -376,6 +375,54 @@ static void a_standby_compares_and_reports_nothing(void **state)
     assert_true(await_halt(4));
     names_entry(4, point);
     assert_int_equal(kz_sim_figures(&sim, leader).digest_differs, 0);
+
+    kz_sim_start(&sim, 4); /* two of three voters are a majority, whatever standbys there are */
+    kz_sim_crash(&sim, leader % 3 + 1);
+    point = next_point();
+    fill_up_to(point);
+    await_digest(leader, point);
+}
+
+/* Of five voters two are away and one differs: the two that agree are none until they are three. */
+static void fewer_voters_may_have_a_majority(void **state)
+{
+    (void)state;
+    begin(&(struct kz_sim_options){.seed = 6, .nodes = 5, .digest_interval = INTERVAL});
+    uint64_t damaged = leader % 5 + 1;
+    uint64_t away[] = {damaged % 5 + 1, (damaged + 1) % 5 + 1};
+    damage(damaged, 1);
+    reclassify();
+    for (int i = 0; i < 2; i++)
+        kz_sim_crash(&sim, away[i]);
+    uint64_t point = next_point();
+    fill_up_to(point);
+    kz_sim_run(&sim, 1000);
+    assert_true(kz_sim_figures(&sim, leader).digest_at < point);
+    for (int i = 0; i < 2; i++)
+        change(&(struct kz_change){.what = KZ_CHANGE_REMOVE, .node = away[i]});
+    assert_true(await_halt(damaged));
+    names_entry(damaged, point);
+    await_digest(leader, point);
+}
+
+/* Two voters need each other's report, which is lost when the link breaks in the wrong moment. */
+static void a_lost_report_is_said_again(void **state)
+{
+    (void)state;
+    begin(&(struct kz_sim_options){
+        .seed = 4, .nodes = 2, .latency_ms = 6, .digest_interval = INTERVAL});
+    for (unsigned delay = 0; delay < 40; delay++) {
+        lead();
+        uint64_t point = next_point();
+        fill_up_to(point);
+        kz_sim_run(&sim, delay % 20);
+        kz_sim_cut(&sim, 1, 2);
+        kz_sim_run(&sim, 2);
+        kz_sim_heal(&sim);
+        await_digest(1, point);
+        await_digest(2, point);
+    }
+    check_all();
 }
 
 static void a_leader_that_differs_stops_and_the_next_goes_on(void **state)
@@ -475,6 +522,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_follower_that_differs_stops, begin_three, end),
         cmocka_unit_test_setup_teardown(who_comes_back_stops_at_the_digest_entry, begin_three, end),
         cmocka_unit_test_teardown(a_standby_compares_and_reports_nothing, end),
+        cmocka_unit_test_teardown(fewer_voters_may_have_a_majority, end),
+        cmocka_unit_test_teardown(a_lost_report_is_said_again, end),
         cmocka_unit_test_setup_teardown(a_leader_that_differs_stops_and_the_next_goes_on,
                                         begin_three, end),
         cmocka_unit_test_setup_teardown(without_a_majority_all_stop, begin_three, end),
