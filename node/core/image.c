@@ -48,6 +48,8 @@ static enum kz_status check_place(const struct kz_place *place,
 
     if (memcmp(place->cluster, options->identity.cluster, KZ_ID_SIZE) != 0)
         return kz_error_set(error, KZ_MISMATCH, "it is of another cluster");
+    if (memcmp(place->incarnation, options->identity.incarnation, KZ_ID_SIZE) != 0)
+        return kz_error_set(error, KZ_MISMATCH, "it is of another node");
     if (place->index > ledger->applied)
         return kz_error_set(error, KZ_MISMATCH, "it is ahead of the results in the ledger");
     if (entry->count != 1 || entry->first_index != place->index)
@@ -197,6 +199,7 @@ enum kz_status kz_core_save(const struct kz_core *core, void *context,
     };
 
     memcpy(place.cluster, core->identity.cluster, KZ_ID_SIZE);
+    memcpy(place.incarnation, core->identity.incarnation, KZ_ID_SIZE);
     kz_machine_digest(core->machine, place.digest);
     kz_place_encode(&place, block);
     kz_image_writer_init(&writer, context, write, core->imaging.seed);

@@ -5,9 +5,9 @@
  *   the machine's blocks (statemachine/rules/image.c) | closing block
  *
  * Invariants:
- * 1. An image is never trusted over the ledger: it is opened only if it belongs to this cluster and
- *    its last entry stands in this ledger, with that term and record, among those whose results are
- *    stored. (Equal index, term and cluster: raft makes all entries before equal too.)
+ * 1. An image is never trusted over the ledger: it is opened only if this node saved it and its
+ * last entry stands in this ledger, with that term and record, among those whose results are
+ * stored. (Equal index and term: raft makes all entries before equal too.)
  * 2. Every byte of it is under a checksum that is compared before it is used.
  * 3. An image that is refused changes nothing: the node replays. */
 #ifndef KZ_CORE_IMAGE_H
@@ -22,7 +22,7 @@ struct kz_core_image;
  * the core that is made of it. OPTIONS: those that the core will be created with. ENTRY: the one
  * that the image says it was saved after, as read from the ledger. O(size).
  * Errors, each with a reason: KZ_NEWER (of a later version of the program, or of an earlier one
- * with other records), KZ_CORRUPT, KZ_MISMATCH (of another cluster or ledger, or ahead of the
+ * with other records), KZ_CORRUPT, KZ_MISMATCH (of another node or ledger, or ahead of the
  * results).
  */
 enum kz_status kz_core_image_open(void *area, size_t size, const struct kz_core_options *options,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define PLACE_VERSION     1
-#define MEMBERSHIP_OFFSET 96
+#define MEMBERSHIP_OFFSET 112
 #define FOUNDERS_OFFSET   (MEMBERSHIP_OFFSET + KZ_RECORD_SIZE_MAX)
 
 void kz_place_encode(const struct kz_place *place, uint8_t out[static KZ_PLACE_SIZE])
@@ -17,15 +17,16 @@ void kz_place_encode(const struct kz_place *place, uint8_t out[static KZ_PLACE_S
     memset(out, 0, KZ_PLACE_SIZE);
     kz_put_u32(out, PLACE_VERSION);
     memcpy(out + 8, place->cluster, KZ_ID_SIZE);
-    kz_put_u64(out + 24, place->index);
-    kz_put_u64(out + 32, place->term);
-    kz_put_u64(out + 40, place->entry.low);
-    kz_put_u64(out + 48, place->entry.high);
-    memcpy(out + 56, place->digest, KZ_ID_SIZE);
-    kz_put_u64(out + 72, place->membership_index);
-    kz_put_u64(out + 80, place->id_max);
-    kz_put_u32(out + 88, place->membership_size);
-    kz_put_u32(out + 92, place->founders_size);
+    memcpy(out + 24, place->incarnation, KZ_ID_SIZE);
+    kz_put_u64(out + 40, place->index);
+    kz_put_u64(out + 48, place->term);
+    kz_put_u64(out + 56, place->entry.low);
+    kz_put_u64(out + 64, place->entry.high);
+    memcpy(out + 72, place->digest, KZ_ID_SIZE);
+    kz_put_u64(out + 88, place->membership_index);
+    kz_put_u64(out + 96, place->id_max);
+    kz_put_u32(out + 104, place->membership_size);
+    kz_put_u32(out + 108, place->founders_size);
     memcpy(out + MEMBERSHIP_OFFSET, place->membership, place->membership_size);
     if (place->founders_size > 0)
         memcpy(out + FOUNDERS_OFFSET, place->founders, place->founders_size);
@@ -46,18 +47,19 @@ enum kz_status kz_place_decode(const uint8_t bytes[static KZ_PLACE_SIZE],
                                struct kz_place *out_place)
 {
     struct kz_place place = {
-        .index = kz_get_u64(bytes + 24),
-        .term = kz_get_u64(bytes + 32),
-        .entry = {kz_get_u64(bytes + 40), kz_get_u64(bytes + 48)},
-        .membership_index = kz_get_u64(bytes + 72),
-        .id_max = kz_get_u64(bytes + 80),
+        .index = kz_get_u64(bytes + 40),
+        .term = kz_get_u64(bytes + 48),
+        .entry = {kz_get_u64(bytes + 56), kz_get_u64(bytes + 64)},
+        .membership_index = kz_get_u64(bytes + 88),
+        .id_max = kz_get_u64(bytes + 96),
         .membership = bytes + MEMBERSHIP_OFFSET,
-        .membership_size = kz_get_u32(bytes + 88),
-        .founders_size = kz_get_u32(bytes + 92),
+        .membership_size = kz_get_u32(bytes + 104),
+        .founders_size = kz_get_u32(bytes + 108),
         .founders = bytes + FOUNDERS_OFFSET,
     };
     memcpy(place.cluster, bytes + 8, KZ_ID_SIZE);
-    memcpy(place.digest, bytes + 56, KZ_ID_SIZE);
+    memcpy(place.incarnation, bytes + 24, KZ_ID_SIZE);
+    memcpy(place.digest, bytes + 72, KZ_ID_SIZE);
 
     if (kz_get_u32(bytes) > PLACE_VERSION) return KZ_NEWER;
     if (kz_get_u32(bytes) != PLACE_VERSION || kz_get_u32(bytes + 4) != 0) return KZ_CORRUPT;

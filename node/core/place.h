@@ -6,16 +6,17 @@
  *        0    4 version (1)
  *        4    4 zero
  *        8   16 cluster id
- *       24    8 index of the last applied entry
- *       32    8 its term
- *       40   16 XXH3-128 of its record
- *       56   16 the state's digest after it
- *       72    8 index of the last membership up to it
- *       80    8 the highest member id of all memberships up to it
- *       88    4 m, size of the last membership's record
- *       92    4 f, size of the first entry's record when the cluster was founded with it, else 0
- *       96 4096 the membership's m bytes, then zeros
- *     4192 4096 the first entry's f bytes, then zeros */
+ *       24   16 incarnation of the node whose state it is
+ *       40    8 index of the last applied entry
+ *       48    8 its term
+ *       56   16 XXH3-128 of its record
+ *       72   16 the state's digest after it
+ *       88    8 index of the last membership up to it
+ *       96    8 the highest member id of all memberships up to it
+ *      104    4 m, size of the last membership's record
+ *      108    4 f, size of the first entry's record when the cluster was founded with it, else 0
+ *      112 4096 the membership's m bytes, then zeros
+ *     4208 4096 the first entry's f bytes, then zeros */
 #ifndef KZ_PLACE_H
 #define KZ_PLACE_H
 
@@ -25,10 +26,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KZ_PLACE_SIZE (96 + 2 * KZ_RECORD_SIZE_MAX)
+#define KZ_PLACE_SIZE (112 + 2 * KZ_RECORD_SIZE_MAX)
 
 struct kz_place {
     uint8_t cluster[KZ_ID_SIZE];
+    uint8_t incarnation[KZ_ID_SIZE];
     uint64_t index;
     uint64_t term;
     struct kz_hash128 entry;

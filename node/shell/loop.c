@@ -3,12 +3,13 @@
 
 #include "node/core/bounds.h"
 #include "node/shell/admin.h"
+#include "node/shell/images.h"
 #include "node/shell/journal.h"
 #include "node/shell/loader.h"
 #include "node/shell/metrics.h"
+#include "node/shell/saver.h"
 #include "node/shell/sockets.h"
 #include "node/shell/writer.h"
-#include "statemachine/base/allocator.h"
 #include "statemachine/base/assert.h"
 
 #include <signal.h>
@@ -32,6 +33,9 @@ struct node {
     struct kz_admin *admin;
     struct kz_ledger_writer writer;
     struct kz_loader loader;
+    struct kz_arena *arena; /* of the core's state machine */
+    struct kz_images_opened opened;
+    struct kz_saver saver;
     uv_prepare_t prepare; /* before the loop waits, and … */
     uv_check_t check;     /* … after it: a turn when there are events */
     uv_timer_t wake;
@@ -39,7 +43,7 @@ struct node {
     uv_timer_t deadline;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool has_writer, has_loader, has_handles;
+    bool has_writer, has_loader, has_handles, has_saver;
     bool was_ready;
     bool is_in_turn;
     bool is_due; /* a turn, whatever came */
@@ -142,6 +146,7 @@ static void carry_out(struct node *node, const struct kz_update *update)
         kz_sockets_close(node->sockets, update->closes[i].link);
     if (update->dial != NULL)
         kz_sockets_dial(node->sockets, update->dial, node->directory->identity.id);
+    if (update->image != 0) kz_saver_save(&node->saver, node->core, update->image);
     if (update->stopped) end(node, KZ_OK);
 }
 
@@ -181,6 +186,16 @@ static void wake_at(struct node *node, uint64_t wake_ms)
     }
 }
 
+/* What was written for an image counts once its results are stored. */
+static void settle_image(struct node *node)
+{
+    struct kz_core_figures figures;
+
+    if (!node->saver.is_written) return;
+    kz_core_figures(node->core, &figures);
+    kz_saver_settle(&node->saver, figures.results_index);
+}
+
 /* Steps until nothing has happened meanwhile (a send can find that its link is gone). */
 static void turn(struct node *node)
 {
@@ -191,6 +206,7 @@ static void turn(struct node *node)
     while (node->phase != PHASE_ENDING) {
         step(node, &update);
         carry_out(node, &update);
+        settle_image(node);
         if (node->inbox.count == 0) break;
     }
     node->is_in_turn = false;
@@ -257,6 +273,8 @@ static void gather(const struct node *node, struct kz_node_figures *out)
         .writer = node->writer.figures,
         .steps = node->steps,
         .events = node->events,
+        .image = node->saver.figures,
+        .image_open_seconds = node->opened.seconds,
         .loads = node->loader.loads,
         .load_failures = node->loader.failures,
         .process_cpu_seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID),
@@ -313,12 +331,13 @@ static enum kz_status create_core(struct node *node)
         .ledger = {.last_index = kz_log_last_index(directory->log),
                    .applied = kz_log_applied_index(directory->log),
                    .used_bytes = kz_log_used_bytes(directory->log)},
-        .allocator = &kz_allocator_system,
+        .allocator = &node->arena->allocator,
         .election_timeout_ms = (uint32_t)options->election_timeout_ms,
         .heartbeat_ms = (uint32_t)options->heartbeat_ms,
         .refusals_per_minute = (uint32_t)options->refusals_per_minute,
         .scrub_pass_ms = options->scrub_days * 86400000,
         .scrub_bytes_per_s = options->scrub_rate << 20,
+        .image_every = options->image_every,
         .accept_time = options->accept_time,
         .join = options->join,
         .demo_clock = options->clock.demo,
@@ -339,7 +358,10 @@ static enum kz_status create_core(struct node *node)
     struct kz_membership_fields members;
     struct kz_batch *batch = kz_directory_read_members(node->directory, &members);
     if (batch != NULL) core.ledger.members = &members;
+    kz_images_open(options->data, directory->log, &core, node->arena, &node->opened);
+    core.image = node->opened.image;
     enum kz_status status = kz_core_create(&core, &node->core, &node->error);
+    if (status != KZ_OK) kz_core_image_close(core.image);
     kz_batch_release(batch);
     return status;
 }
@@ -401,6 +423,20 @@ static enum kz_status start_workers(struct node *node)
     return kz_error_set(&node->error, KZ_NO_MEMORY, "the system has no thread to give");
 }
 
+static void start_saver(struct node *node)
+{
+    kz_saver_start(&node->saver, &(struct kz_saver_options){
+                                     .loop = &node->loop,
+                                     .directory = node->options->data,
+                                     .arena = node->arena,
+                                     .inbox = &node->inbox,
+                                     .opened_index = node->opened.index,
+                                     .opened_bytes = node->opened.bytes,
+                                     .opened_time_seconds = node->opened.time_seconds,
+                                 });
+    node->has_saver = true;
+}
+
 static enum kz_status start(struct node *node)
 {
     const struct kz_options *options = node->options;
@@ -410,7 +446,8 @@ static enum kz_status start(struct node *node)
         &node->loop, &node->inbox, (uint32_t)options->connections,
         (uint32_t)options->connections_per_address, node, on_arena_full});
     node->admin = kz_admin_create(&(struct kz_admin_options){&node->loop, node, write_page});
-    if (node->sockets == NULL || node->admin == NULL) {
+    node->arena = kz_arena_create();
+    if (node->sockets == NULL || node->admin == NULL || node->arena == NULL) {
         return kz_error_set(&node->error, KZ_NO_MEMORY, "no memory for connections");
     }
     enum kz_status status = create_core(node);
@@ -418,6 +455,7 @@ static enum kz_status start(struct node *node)
     if (status == KZ_OK) status = listen_everywhere(node);
     if (status != KZ_OK) return status;
 
+    start_saver(node);
     uv_prepare_start(&node->prepare, on_prepare);
     uv_check_start(&node->check, on_check);
     uv_signal_start(&node->terminate, on_signal, SIGTERM);
@@ -451,11 +489,13 @@ static void finish(struct node *node)
     if (node->admin != NULL) kz_admin_stop(node->admin);
     if (node->has_writer) kz_ledger_writer_finish(&node->writer);
     if (node->has_loader) kz_loader_finish(&node->loader);
+    if (node->has_saver) kz_saver_finish(&node->saver);
     close_handles(node);
     uv_run(&node->loop, UV_RUN_DEFAULT);
     int busy = uv_loop_close(&node->loop);
     KZ_ASSERT(busy == 0);
     if (node->core != NULL) kz_core_destroy(node->core);
+    kz_arena_destroy(node->arena);
     if (node->sockets != NULL) kz_sockets_destroy(node->sockets);
     if (node->admin != NULL) kz_admin_destroy(node->admin);
     kz_inbox_finish(&node->inbox);

@@ -212,6 +212,25 @@ static void write_damage_figures(const struct kz_core_figures *core, FILE *out)
     fprintf(out, "kezek_scrub_last_pass_seconds %.3f\n", (double)core->scrub_last_ms / 1000);
 }
 
+static void write_image(const struct kz_node_figures *figures, FILE *out)
+{
+    const struct kz_saver_figures *image = &figures->image;
+
+    gauge(out, "kezek_image_index", "The last entry of the newest image of the state, 0: none.",
+          figures->core.image_index);
+    gauge(out, "kezek_image_bytes", "Its size.", image->bytes);
+    head(out, "kezek_image_time_seconds", "gauge", "When it was saved.");
+    fprintf(out, "kezek_image_time_seconds %.3f\n", image->saved_time_seconds);
+    counter(out, "kezek_images_saved_total", "Images saved.", image->saved);
+    counter(out, "kezek_image_failures_total", "Images that could not be saved.", image->failures);
+    head(out, "kezek_image_fork_seconds", "gauge",
+         "How long the node stood still for the last image's fork.");
+    fprintf(out, "kezek_image_fork_seconds %.6f\n", (double)image->fork_ns / 1e9);
+    head(out, "kezek_image_open_seconds", "gauge",
+         "How long the start took to open an image, or to find none.");
+    fprintf(out, "kezek_image_open_seconds %.6f\n", figures->image_open_seconds);
+}
+
 static void write_process(const struct kz_node_figures *figures, FILE *out)
 {
     histogram(out, "kezek_step_seconds", "Duration of the core's steps.", &figures->steps);
@@ -240,5 +259,6 @@ void kz_metrics_write(const struct kz_node_figures *figures, FILE *out)
     write_links(&figures->sockets, out);
     write_disk(figures, out);
     write_damage_figures(&figures->core, out);
+    write_image(figures, out);
     write_process(figures, out);
 }

@@ -4,6 +4,7 @@
 #define KZ_METRICS_H
 
 #include "node/shell/loader.h"
+#include "node/shell/saver.h"
 #include "node/shell/sockets.h"
 #include "node/shell/writer.h"
 
@@ -15,6 +16,8 @@ struct kz_node_figures {
     struct kz_writer_figures writer;
     struct kz_histogram steps; /* CPU time of the core's steps */
     uint64_t events;
+    struct kz_saver_figures image;
+    double image_open_seconds; /* of the start */
     uint64_t loads;
     uint64_t load_failures;
     double process_cpu_seconds;

@@ -71,6 +71,8 @@ static const struct option table[] = {
      "read the whole ledger once in N days, to find and repair damage; 0: never (7)"},
     {"scrub-rate", "MIB", KIND_NUMBER, AT(scrub_rate), 0, 1024, "0 to 1024",
      "and at least so many MiB of it a second (0)"},
+    {"image-every", "N", KIND_NUMBER, AT(image_every), 0, UINT32_MAX, "0 to 4294967295",
+     "save the state each N entries, to restart from; 0: never (1000000)"},
     {"accept-time", "INSTANT", KIND_INSTANT, AT(accept_time), 0, 0,
      "an instant such as 2026-11-23T07:00:00+05:00",
      "let the ledger's time step more than a day forward, up to INSTANT"},
@@ -346,6 +348,7 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
         .connections_per_address = KZ_CONNECTIONS_PER_ADDRESS_MAX,
         .refusals_per_minute = 100,
         .scrub_days = 7,
+        .image_every = 1000000,
     };
     enum kz_status status = read_flags(options, argc, argv, error);
     if (status != KZ_OK || options->help || options->version) return status;

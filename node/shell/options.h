@@ -27,7 +27,8 @@ struct kz_options {
     uint64_t connections_per_address;
     uint64_t refusals_per_minute;
     uint64_t scrub_days;
-    uint64_t scrub_rate; /* MiB a second */
+    uint64_t scrub_rate;  /* MiB a second */
+    uint64_t image_every; /* 0: never */
     const char *config;
     bool join;
     bool check_config;

@@ -16,11 +16,11 @@ import cluster  # noqa: E402  (the same helper that the tests use)
 class Bench:
     """Programs of BUILD; nodes live in DIRECTORY while the context lasts."""
 
-    def __init__(self, build: pathlib.Path, directory: pathlib.Path, *extra: str):
+    def __init__(self, build: pathlib.Path, directory: pathlib.Path, *extra: str, count: int = 3):
         self.program = build / "bin" / "kezek-bench"
         cluster.PROGRAM = str(build / "bin" / "kezekd")
         directory.mkdir(parents=True)
-        self.nodes = cluster.Cluster(3, "--connections-per-address", "1000", *extra, directory=directory)
+        self.nodes = cluster.Cluster(count, "--connections-per-address", "1000", *extra, directory=directory)
 
     def __enter__(self) -> "Bench":
         self.nodes.__enter__()

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define HEAD_SIZE 96
+#define HEAD_SIZE 112
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

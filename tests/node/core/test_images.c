@@ -303,6 +303,21 @@ static void an_image_of_another_cluster_is_refused(void **state)
     assert_string_equal(sim.nodes[1].image_refused.text, "it is of another cluster");
 }
 
+/* One of the same cluster would be right; but whoever copies directories knows no ledgers. */
+static void an_image_of_another_node_is_refused(void **state)
+{
+    (void)state;
+    kz_sim_start_all(&sim);
+    fill(45);
+    crash_all();
+    struct kz_sim_image own = sim.nodes[1].disk.images[0];
+    sim.nodes[1].disk.images[0] = sim.nodes[2].disk.images[0];
+    sim.nodes[2].disk.images[0] = own;
+    kz_sim_start(&sim, 1);
+    assert_string_equal(sim.nodes[1].image_refused.text, "it is of another node");
+    assert_int_equal(sim.nodes[1].started_from, sim.nodes[1].disk.images[1].index);
+}
+
 static void a_full_disk_is_no_reason_to_stop(void **state)
 {
     (void)state;
@@ -422,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(results_are_stored_before_their_image_counts, begin, end),
         cmocka_unit_test_setup_teardown(an_image_of_another_ledger_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_image_of_another_cluster_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(an_image_of_another_node_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_full_disk_is_no_reason_to_stop, begin, end),
         cmocka_unit_test_setup_teardown(a_flipped_bit_anywhere_is_found, begin, end),
         cmocka_unit_test_setup_teardown(a_cut_or_longer_image_is_found, begin, end),

@@ -23,6 +23,7 @@ static struct kz_place example(bool founded)
     assert_int_not_equal(size, 0);
     struct kz_place place = {
         .cluster = {1, 2},
+        .incarnation = {3, 4},
         .index = 90,
         .term = 4,
         .entry = {5, 6},
@@ -76,19 +77,19 @@ static void what_no_encoder_gives_is_refused(void **state)
         uint64_t value;
         unsigned size;
     } table[] = {
-        {4, 1, 4},                       /* not zero */
-        {24, 0, 8},                      /* no index */
-        {32, 0, 8},                      /* no term */
-        {72, 0, 8},                      /* no membership */
-        {72, 91, 8},                     /* a membership behind the index */
-        {88, 0, 4},                      /* an empty record */
-        {88, KZ_RECORD_SIZE_MAX + 1, 4}, /* one that is too long */
-        {88, 200, 4},                    /* one with zeros behind it */
-        {92, 0, 4},                      /* a record that is not announced */
-        {92, 200, 4},
-        {92, KZ_RECORD_SIZE_MAX + 1, 4},
-        {96 + 1, 12, 1}, /* a record of another type */
-        {96 + KZ_RECORD_SIZE_MAX - 1, 1, 1},
+        {4, 1, 4},                        /* not zero */
+        {40, 0, 8},                       /* no index */
+        {48, 0, 8},                       /* no term */
+        {88, 0, 8},                       /* no membership */
+        {88, 91, 8},                      /* a membership behind the index */
+        {104, 0, 4},                      /* an empty record */
+        {104, KZ_RECORD_SIZE_MAX + 1, 4}, /* one that is too long */
+        {104, 200, 4},                    /* one with zeros behind it */
+        {108, 0, 4},                      /* a record that is not announced */
+        {108, 200, 4},
+        {108, KZ_RECORD_SIZE_MAX + 1, 4},
+        {112 + 1, 12, 1}, /* a record of another type */
+        {112 + KZ_RECORD_SIZE_MAX - 1, 1, 1},
         {KZ_PLACE_SIZE - 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

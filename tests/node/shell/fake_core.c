@@ -16,6 +16,7 @@
  * its id, and shows in `leader` the last id that it heard. */
 #include "client/wire/messages.h"
 #include "node/core/core.h"
+#include "node/core/image.h"
 #include "statemachine/base/assert.h"
 
 #include <stdlib.h>
@@ -222,6 +223,37 @@ static void on_event(struct kz_core *core, struct kz_update *update, const struc
     case KZ_EVENT_STOP: core->stopping = true; break;
     default: break;
     }
+}
+
+/* It has no state to save. */
+enum kz_status kz_core_save(const struct kz_core *core, void *context,
+                            enum kz_status (*write)(void *context, const void *bytes, size_t size))
+{
+    (void)core;
+    return write(context, "", 1);
+}
+
+enum kz_status kz_core_image_open(void *area, size_t size, const struct kz_core_options *options,
+                                  const struct kz_batch *entry, struct kz_core_image **out_image,
+                                  struct kz_error *error)
+{
+    (void)area;
+    (void)size;
+    (void)options;
+    (void)entry;
+    (void)out_image;
+    return kz_error_set(error, KZ_MISMATCH, "it is of another core");
+}
+
+void kz_core_image_close(struct kz_core_image *image)
+{
+    (void)image;
+}
+
+uint64_t kz_core_image_index(const struct kz_core_image *image)
+{
+    (void)image;
+    return 0;
 }
 
 void kz_core_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms,
