@@ -111,7 +111,7 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
     KZ_ASSERT(waiter->term == term); /* kz_core_follow_leadership() failed the others */
     struct kz_answer answer = answer_of(core, index, outcome);
     if (outcome->result != KZ_RESULT_OK && outcome->result != KZ_RESULT_REPEATED)
-        kz_budget_spend(&core->budget, waiter->actor, core->now_ms);
+        kz_budget_spend(&core->budget, waiter->payer, core->now_ms);
 
     struct kz_submission *submission = waiter->submission;
     uint16_t slot = waiter->slot;

@@ -64,16 +64,14 @@
 #define KZ_CLIENT_QUEUE_HIGH  (256u * 1024)
 #define KZ_CLIENT_QUEUE_LOW   (64u * 1024)
 #define KZ_CLIENT_QUEUE_LIMIT (8u * 1024 * 1024)
-#define KZ_CLIENT_QUEUES_SIZE                                          \
-    (256u * 1024 * 1024) /* of all clients: who adds to more is closed \
-                          */
-#define KZ_PEER_QUEUE_HIGH  (16u * 1024 * 1024)
-#define KZ_PEER_QUEUE_LOW   (4u * 1024 * 1024)
-#define KZ_PEER_QUEUE_LIMIT (64u * 1024 * 1024)
-#define KZ_READ_SIZE        (256u * 1024)
-#define KZ_ARENA_SIZE       (8u * 1024 * 1024) /* what one turn reads, over all connections */
-#define KZ_REST_IDLE_SIZE   (4u * 1024)        /* an idle connection keeps no larger buffer */
-#define KZ_WRITE_GROUP_SIZE (8u * 1024 * 1024) /* entries that one transaction takes at most */
+#define KZ_CLIENT_QUEUES_SIZE (256u * 1024 * 1024) /* of all: who adds more is closed */
+#define KZ_PEER_QUEUE_HIGH    (16u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LOW     (4u * 1024 * 1024)
+#define KZ_PEER_QUEUE_LIMIT   (64u * 1024 * 1024)
+#define KZ_READ_SIZE          (256u * 1024)
+#define KZ_ARENA_SIZE         (8u * 1024 * 1024) /* what one turn reads, over all connections */
+#define KZ_REST_IDLE_SIZE     (4u * 1024)        /* an idle connection keeps no larger buffer */
+#define KZ_WRITE_GROUP_SIZE   (8u * 1024 * 1024) /* entries that one transaction takes at most */
 
 /* The ledger keeps so much of the disk for what must go on when it is full: 65,536 commands in
  * flight (about 190 bytes each), the barriers of elections, results. */

@@ -40,7 +40,7 @@ struct kz_waiter {
     uint64_t index;
     uint64_t term;
     struct kz_submission *submission;
-    uint32_t actor;
+    uint32_t payer; /* the actor whose budget a refusal is of */
     uint16_t slot;
     uint8_t type; /* enum kz_entry_type */
     bool has_request;

@@ -147,6 +147,16 @@ static bool is_repeat(const struct kz_core *core, const struct kz_entry *entry, 
     return true;
 }
 
+/* Returns: whose budget a refusal of ENTRY is of. All that nobody knows share actor 0's, and so
+ * does everyone before the first actor: else each made-up number would bring a budget of its own.
+ */
+static uint32_t payer_of(const struct kz_core *core, const struct kz_entry *entry)
+{
+    struct kz_actor_fields actor;
+    bool known = entry->actor != 0 && kz_machine_actor(core->machine, entry->actor, &actor);
+    return known ? entry->actor : 0;
+}
+
 static struct kz_answer malformed(enum kz_reason reason)
 {
     return (struct kz_answer){.code = KZ_ANSWER_MALFORMED, .reason = (uint8_t)reason};
@@ -159,14 +169,15 @@ static struct kz_answer busy(enum kz_reason reason, uint32_t retry_ms)
 }
 
 static void append_command(struct kz_core *core, struct proposal *proposal,
-                           const struct command *command, const struct kz_entry *entry)
+                           const struct command *command, const struct kz_entry *entry,
+                           uint32_t payer)
 {
     append(proposal, command->record, command->size);
     struct kz_waiter waiter = {
         .index = kz_batch_end(proposal->batch) - 1,
         .term = proposal->term,
         .submission = command->submission,
-        .actor = entry->actor,
+        .payer = payer,
         .slot = command->slot,
         .type = (uint8_t)entry->type,
         .has_request = kz_has_request(entry->request),
@@ -190,19 +201,20 @@ static bool judge_entry(struct kz_core *core, struct proposal *proposal,
             return false;
         }
     }
-    uint32_t wait_ms = kz_budget_wait(&core->budget, entry->actor, core->now_ms);
+    uint32_t payer = payer_of(core, entry);
+    uint32_t wait_ms = kz_budget_wait(&core->budget, payer, core->now_ms);
     if (wait_ms > 0) {
         *out_answer = busy(KZ_REASON_BUDGET, wait_ms);
         return true;
     }
     if (is_refused(core, entry)) {
-        kz_budget_spend(&core->budget, entry->actor, core->now_ms);
+        kz_budget_spend(&core->budget, payer, core->now_ms);
         core->figures.refused_without_entry++;
         *out_answer =
             (struct kz_answer){.code = KZ_ANSWER_REFUSED, .result = KZ_RESULT_NOT_ALLOWED};
         return true;
     }
-    append_command(core, proposal, command, entry);
+    append_command(core, proposal, command, entry, payer);
     return false;
 }
 

@@ -206,6 +206,22 @@ static void a_spent_budget_is_refilled_by_time(void **state)
     assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
 }
 
+static void made_up_actors_share_one_budget(void **state)
+{
+    (void)state;
+    struct kz_entry entry = kz_sim_application(0, 1);
+    entry.application.territory = 9;
+    unsigned refused = 0;
+    struct kz_answer answer;
+    do {
+        entry.actor = 1000 + refused;
+        answer = kz_sim_ask(&client, &entry);
+    } while (answer.code == KZ_ANSWER_APPLIED && ++refused < 300);
+    assert_in_range(refused, 100, 110);
+    assert_int_equal(answer.code, KZ_ANSWER_BUSY);
+    assert_int_equal(answer.reason, KZ_REASON_BUDGET);
+}
+
 static void over_the_bound_in_flight_is_busy(void **state)
 {
     (void)state;
@@ -427,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_not_allowed_is_told_without_an_entry, begin, end),
         cmocka_unit_test_setup_teardown(an_actor_in_flight_makes_nothing_certain, begin, end),
         cmocka_unit_test_setup_teardown(a_spent_budget_is_refilled_by_time, begin, end),
+        cmocka_unit_test_setup_teardown(made_up_actors_share_one_budget, begin, end),
         cmocka_unit_test_teardown(over_the_bound_in_flight_is_busy, end),
         cmocka_unit_test_setup_teardown(a_malformed_submit_ends_the_connection, begin, end),
         cmocka_unit_test_setup_teardown(whoever_does_not_say_hello_is_dismissed, begin, end),

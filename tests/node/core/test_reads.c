@@ -16,10 +16,9 @@ static struct kz_sim_client client;
 static uint64_t leader;
 static uint64_t application;
 
-static int begin(void **state)
+static int begin_with(uint32_t pending_max)
 {
-    (void)state;
-    kz_sim_init(&sim, &(struct kz_sim_options){.seed = 5, .nodes = 3});
+    kz_sim_init(&sim, &(struct kz_sim_options){.seed = 5, .nodes = 3, .pending_max = pending_max});
     kz_sim_start_all(&sim);
     leader = kz_sim_elect(&sim, 5000);
     kz_sim_connect(&sim, &client, leader);
@@ -28,6 +27,12 @@ static int begin(void **state)
     entry = kz_sim_application(2, 1);
     application = kz_sim_ask(&client, &entry).index;
     return 0;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return begin_with(0);
 }
 
 static int end(void **state)
@@ -231,6 +236,22 @@ static void what_is_not_there_is_not_found(void **state)
     }
 }
 
+static void over_the_bound_of_reads_that_wait_is_busy(void **state)
+{
+    struct kz_answer_header header;
+    begin_with(2);
+    kz_sim_isolate(&sim, leader); /* it can confirm none */
+    uint64_t first = ask(false);
+    uint64_t second = ask(false);
+    assert_true(answered(ask(false), 3000, &header));
+    assert_int_equal(header.code, KZ_ANSWER_BUSY);
+    assert_true(header.retry_ms > 0);
+    kz_sim_heal(&sim);
+    assert_int_not_equal(first, second);
+    assert_true(answered(second, 10000, &header));
+    end(state);
+}
+
 #define FLOOD 60000 /* questions of 28 bytes at once, whose answers would be 9 MiB */
 
 static void who_asks_for_more_than_a_step_answers_is_told_to_come_back(void **state)
@@ -277,6 +298,7 @@ static void who_asks_for_more_than_a_step_answers_is_told_to_come_back(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(over_the_bound_of_reads_that_wait_is_busy),
         cmocka_unit_test_setup_teardown(who_asks_for_more_than_a_step_answers_is_told_to_come_back,
                                         begin, end),
         cmocka_unit_test_setup_teardown(the_leader_answers_after_a_round, begin, end),
