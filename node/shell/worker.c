@@ -105,12 +105,13 @@ struct kz_jobs kz_worker_finish(struct kz_worker *worker)
     return worker->done;
 }
 
+/* Wakes the worker after the lock is free: woken before, it would only wait for the lock. */
 void kz_worker_give(struct kz_worker *worker, struct kz_job *job)
 {
     uv_mutex_lock(&worker->mutex);
     kz_jobs_add(&worker->waiting, job);
-    uv_cond_signal(&worker->wanted);
     uv_mutex_unlock(&worker->mutex);
+    uv_cond_signal(&worker->wanted);
 }
 
 struct kz_jobs kz_worker_take_done(struct kz_worker *worker)
