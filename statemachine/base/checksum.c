@@ -14,6 +14,12 @@ uint64_t kz_hash64(const void *bytes, size_t size, uint64_t seed)
     return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
+struct kz_hash128 kz_hash128_seeded(const void *bytes, size_t size, uint64_t seed)
+{
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, size, seed);
+    return (struct kz_hash128){hash.low64, hash.high64};
+}
+
 struct kz_hash128 kz_hash128(const void *bytes, size_t size)
 {
     XXH128_hash_t hash = XXH3_128bits(bytes, size);

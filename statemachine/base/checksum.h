@@ -17,7 +17,10 @@ uint64_t kz_checksum(const void *bytes, size_t size);
 /* XXH3-64 with a seed, for the tables' keys. */
 uint64_t kz_hash64(const void *bytes, size_t size, uint64_t seed);
 
-/* XXH3-128 of SIZE bytes, for fingerprints and the state's digest. */
+/* XXH3-128 of SIZE bytes, for the state's digest. */
 struct kz_hash128 kz_hash128(const void *bytes, size_t size);
+
+/* XXH3-128 with a seed, for fingerprints. */
+struct kz_hash128 kz_hash128_seeded(const void *bytes, size_t size, uint64_t seed);
 
 #endif

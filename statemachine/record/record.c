@@ -271,6 +271,8 @@ enum kz_status kz_record_decode(const uint8_t *record, size_t size, struct kz_en
     struct kz_entry entry;
     memset(&entry, 0, schema->entry_size);
     entry.type = type;
+    entry.record = record;
+    entry.record_size = (uint32_t)size;
     if (!decode_header(&fixed, &entry)) return KZ_MALFORMED;
     for (unsigned i = 0; i < schema->count; i++) {
         if (!decode_field(&schema->fields[i], &fixed, &tail, &entry)) return KZ_MALFORMED;

@@ -169,6 +169,8 @@ struct kz_entry {
     int64_t time;
     uint8_t request[KZ_ID_SIZE];
     uint32_t actor;
+    uint32_t record_size;
+    const uint8_t *record; /* that it was decoded from, valid as its texts are; NULL: none */
     union {
         struct kz_territory_fields territory;
         struct kz_policy_fields policy;

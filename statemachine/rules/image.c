@@ -8,7 +8,7 @@
 
 #define TAG_REGISTERS 0x3152474dU /* "MGR1" */
 #define TAG_CALENDAR  0x314c4143U /* "CAL1" */
-#define LAYOUT        3           /* of the records in state.h: another one is not opened */
+#define LAYOUT        4           /* of the records in state.h: another one is not opened */
 
 struct registers {
     uint32_t layout;

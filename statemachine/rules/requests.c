@@ -13,7 +13,6 @@
 #define REMEMBERED_MS (400 * KZ_MS_PER_DAY)
 #define FORGET_A_TIME 2
 #define TABLE_SHIFT   12
-#define HEADER_ASKED  4 /* offset of a record's time, request and actor, which do not count */
 
 static uint64_t hash_of(const struct kz_machine *machine, const uint8_t id[static KZ_ID_SIZE])
 {
@@ -35,15 +34,26 @@ void kz_request_finish(struct kz_machine *machine)
 }
 
 /* Type and fields, a missing applied_at told from any value: the record but for time, request id
- * and actor. */
-static void fingerprint(const struct kz_entry *entry, uint8_t out[static KZ_FINGERPRINT_SIZE])
+ * and actor, which stand between its first four bytes and its fields. */
+static struct kz_hash128 hash_of_record(const uint8_t *record, size_t size)
+{
+    KZ_ASSERT(size >= KZ_RECORD_HEADER_SIZE);
+    return kz_hash128_seeded(record + KZ_RECORD_HEADER_SIZE, size - KZ_RECORD_HEADER_SIZE,
+                             kz_get_u32(record));
+}
+
+static struct kz_hash128 hash_of_entry(const struct kz_entry *entry)
 {
     uint8_t record[KZ_RECORD_SIZE_MAX];
     size_t size = kz_record_encode(entry, record, sizeof record);
-    KZ_ASSERT(size >= KZ_RECORD_HEADER_SIZE);
+    return hash_of_record(record, size);
+}
 
-    memset(record + HEADER_ASKED, 0, KZ_RECORD_HEADER_SIZE - HEADER_ASKED);
-    struct kz_hash128 hash = kz_hash128(record, size);
+static void fingerprint(const struct kz_entry *entry, uint8_t out[static KZ_FINGERPRINT_SIZE])
+{
+    struct kz_hash128 hash = entry->record == NULL
+                                 ? hash_of_entry(entry)
+                                 : hash_of_record(entry->record, entry->record_size);
     uint8_t bytes[KZ_ID_SIZE];
     kz_put_u64(bytes, hash.low);
     kz_put_u64(bytes + 8, hash.high);

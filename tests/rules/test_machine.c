@@ -82,6 +82,33 @@ static void a_repeat_names_the_entry_that_it_repeats(void **state)
     town_destroy(&town);
 }
 
+/* Its time and actor do not count; all else in its record does. */
+static void a_decoded_entry_repeats_one_made_by_hand(void **state)
+{
+    (void)state;
+    struct town town = town_create();
+    struct kz_outcome outcome;
+    uint8_t record[KZ_RECORD_SIZE_MAX];
+    struct kz_entry entry = town_entry(KZ_WITHDRAW);
+    entry.application_only.application = 1;
+    entry.request[0] = 1;
+    assert_int_equal(town_apply(&town, entry), KZ_RESULT_UNKNOWN_APPLICATION);
+
+    entry.actor = 9;
+    entry.time = town.time + DAY;
+    size_t size = kz_record_encode(&entry, record, sizeof record);
+    assert_int_equal(kz_record_decode(record, size, &entry), KZ_OK);
+    assert_ptr_equal(entry.record, record);
+    assert_true(kz_machine_repeats(town.machine, &entry, entry.time, &outcome));
+    assert_int_equal(outcome.result, KZ_RESULT_REPEATED);
+
+    record[size - 1] ^= 1;
+    assert_int_equal(kz_record_decode(record, size, &entry), KZ_OK);
+    assert_true(kz_machine_repeats(town.machine, &entry, entry.time, &outcome));
+    assert_int_equal(outcome.result, KZ_RESULT_CONFLICT);
+    town_destroy(&town);
+}
+
 static void a_request_id_of_the_clock_is_passed_over(void **state)
 {
     (void)state;
@@ -240,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_that_does_not_follow_changes_nothing),
         cmocka_unit_test(a_repeat_names_the_entry_that_it_repeats),
+        cmocka_unit_test(a_decoded_entry_repeats_one_made_by_hand),
         cmocka_unit_test(a_request_id_of_the_clock_is_passed_over),
         cmocka_unit_test(what_is_too_old_is_forgotten_two_at_a_time),
         cmocka_unit_test(a_node_refuses_what_an_actor_may_not_write),
