@@ -6,6 +6,7 @@
 #include "log/log_state.h"
 #include "log/whole_file.h"
 #include "statemachine/base/assert.h"
+#include "statemachine/base/canary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,6 +119,22 @@ static enum kz_status load(struct kz_log *log, const char *directory, struct kz_
     return status;
 }
 
+/* The canary's: what can not be read at the end is dropped, as if its write had been torn. */
+static enum kz_status drop_bad_end(struct kz_log *log, struct kz_error *error)
+{
+    enum kz_status status = KZ_OK;
+    while (status == KZ_OK && log->head.last_index > log->head.applied_index) {
+        struct kz_batch *batch;
+        uint64_t last = log->head.last_index;
+        if (kz_log_read(log, last, 1, KZ_RECORD_SIZE_MAX, &batch, error) == KZ_OK) {
+            kz_batch_release(batch);
+            break;
+        }
+        status = kz_log_append(log, &(struct kz_log_write){.drop_from = last}, error);
+    }
+    return status;
+}
+
 static enum kz_status open_log(const char *directory, const char *path, enum kz_log_mode mode,
                                uint64_t map_size, struct kz_log **out_log, struct kz_error *error)
 {
@@ -132,6 +149,8 @@ static enum kz_status open_log(const char *directory, const char *path, enum kz_
                                 : kz_store_open(path, log->read_only, map_size, &log->store, error);
     if (status == KZ_OK) status = load(log, directory, error);
     if (status == KZ_OK && !log->read_only) status = kz_log_mend_end(log, error);
+    if (status == KZ_OK && !log->read_only && kz_canary(KZ_CANARY_BAD_ENTRY_DROPPED))
+        status = drop_bad_end(log, error);
     if (status != KZ_OK) {
         kz_log_close(log);
         return status;
@@ -267,6 +286,11 @@ static enum kz_status perform(struct kz_log *log, const struct kz_log_write *wri
                                   write->result_count);
     }
     if (status == KZ_OK) status = kz_history_write(transaction, &plan->more);
+    if (status == KZ_OK && kz_canary(KZ_CANARY_TWO_TRANSACTIONS)) {
+        status = kz_transaction_commit(transaction);
+        if (status == KZ_OK)
+            status = kz_transaction_begin_write(log->store, 0, transaction->error, transaction);
+    }
     if (status == KZ_OK) status = kz_head_write(transaction, &plan->head);
     return status;
 }

@@ -46,3 +46,10 @@ void kz_frame_seal(uint8_t *frame, uint8_t type, uint64_t tag, size_t body_size)
     kz_put_u64(frame + 8, tag);
     kz_put_u64(frame + CHECKSUM_OFFSET, frame_checksum(frame, body_size));
 }
+
+void kz_frame_retag(uint8_t *frame, uint64_t tag)
+{
+    uint64_t body_sum = kz_get_u64(frame + CHECKSUM_OFFSET) ^ kz_checksum(frame, CHECKSUM_OFFSET);
+    kz_put_u64(frame + 8, tag);
+    kz_put_u64(frame + CHECKSUM_OFFSET, body_sum ^ kz_checksum(frame, CHECKSUM_OFFSET));
+}

@@ -40,6 +40,9 @@ struct kz_frame {
 enum kz_status kz_frame_parse(const uint8_t *bytes, size_t size, size_t bound,
                               struct kz_frame *out_frame, size_t *out_size);
 
+/* Gives a sealed FRAME another tag, without reading its body. */
+void kz_frame_retag(uint8_t *frame, uint64_t tag);
+
 /* Writes the header for the BODY_SIZE bytes that stand at FRAME + 24 already. */
 void kz_frame_seal(uint8_t *frame, uint8_t type, uint64_t tag, size_t body_size);
 

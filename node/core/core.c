@@ -290,6 +290,7 @@ static void run_stopping(struct kz_core *core)
 
 static void run_parts(struct kz_core *core)
 {
+    kz_stamping_follow(core);
     kz_replaying_run(core);
     kz_repairing_run(core);
     kz_scrubbing_run(core);

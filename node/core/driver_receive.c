@@ -6,6 +6,7 @@
 
 #include "node/core/raft_messages.h"
 #include "statemachine/base/assert.h"
+#include "statemachine/base/canary.h"
 
 static enum kz_status malformed(struct kz_error *error, uint64_t peer, const char *what)
 {
@@ -82,6 +83,7 @@ static void judge_rejection(struct kz_driver *driver, uint64_t peer,
                             struct raft_append_entries_result *result)
 {
     if (result->rejected == 0 || result->term != driver->led_term) return;
+    if (kz_canary(KZ_CANARY_REORDERED_LINK)) return;
 
     if (result->rejected <= kz_driver_match(driver, peer)) {
         result->rejected = 0;
@@ -115,6 +117,7 @@ static enum kz_status receive_request_vote(struct kz_driver *driver, struct raft
  * candidate's fields all the same. */
 static bool may_see_vote(struct kz_driver *driver, const struct raft_request_vote_result *result)
 {
+    if (kz_canary(KZ_CANARY_REORDERED_LINK)) return true;
     if (raft_state(&driver->raft) != RAFT_CANDIDATE) return false;
     return !result->pre_vote || !result->vote_granted ||
            result->term <= raft_current_term(&driver->raft) + 1;

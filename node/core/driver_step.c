@@ -6,6 +6,7 @@
 
 #include "node/core/raft_messages.h"
 #include "statemachine/base/assert.h"
+#include "statemachine/base/canary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -273,7 +274,8 @@ static enum kz_status carry_out(struct kz_driver *driver, const struct raft_upda
         for (unsigned i = 0; i < update->messages.n; i++)
             send_message(driver, &update->messages.batch[i]);
     }
-    if (raft_commit_index(&driver->raft) > driver->commit) {
+    if (raft_commit_index(&driver->raft) > driver->commit ||
+        kz_canary(KZ_CANARY_COMMIT_GOES_BACK)) {
         driver->commit = raft_commit_index(&driver->raft);
     }
     return KZ_OK;

@@ -14,6 +14,7 @@
  * is written before a step's sends, and hearing means answering. */
 #include "node/core/lost.h"
 #include "node/core/state.h"
+#include "statemachine/base/canary.h"
 
 #include <string.h>
 
@@ -186,6 +187,8 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
 {
     if (!matches(core, link, hello)) return false;
     const struct kz_pinned_peer *pinned = find_pin(core, hello->id);
+    if (kz_canary(KZ_CANARY_EMPTY_DISK_VOTES) && hello->empty && core->phase == KZ_RUNNING)
+        return true;
     if (pinned != NULL && memcmp(pinned->incarnation, hello->incarnation, KZ_ID_SIZE) != 0) {
         char hint[KZ_LOST_HINT_SIZE];
         make_hint(core, hello, hint);
@@ -204,6 +207,7 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
 static void check_known(struct kz_core *core, const struct kz_peer_hello *hello)
 {
     if (core->phase != KZ_FOUNDING || hello->empty || !kz_has_request(hello->known)) return;
+    if (kz_canary(KZ_CANARY_EMPTY_DISK_VOTES)) return;
     if (memcmp(hello->known, core->identity.incarnation, KZ_ID_SIZE) == 0) return;
     const struct kz_member *self = &core->options.self;
     char hint[KZ_LOST_HINT_SIZE];

@@ -37,6 +37,7 @@ struct kz_link_state {
     uint32_t pending;    /* commands that wait for an answer */
     uint32_t place;      /* in kz_links.all */
     uint32_t dirty;      /* place in kz_links.dirty + 1; 0: nothing to send */
+    uint64_t numbered;   /* of a peer's link: messages said (DIALED) or heard (ACCEPTED) on it */
     uint64_t hello_hash; /* of the hello last sent on a DIALED link */
     struct kz_watch watch;
     uint8_t *bytes;

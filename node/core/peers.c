@@ -4,9 +4,12 @@
  *
  * Invariants:
  * 1. Nothing of a peer is heard before its hello was taken, nor on a link older than its newest.
- * 2. Our first frame on a link is our hello. */
+ * 2. Our first frame on a link is our hello.
+ * 3. Messages of a link are numbered from 1 in their tags: one that is not the next is not heard,
+ * so that raft never sees them in another order, twice, or with a gap, whatever carries them. */
 #include "node/core/state.h"
 #include "statemachine/base/assert.h"
+#include "statemachine/base/canary.h"
 #include "statemachine/base/checksum.h"
 
 #include <stdarg.h>
@@ -122,11 +125,21 @@ static void dismiss_removed(struct kz_core *core)
 
 /* ---- Speaking ---- */
 
+/* Sends FRAME as the next message of the link that we dialed. */
+static void say(struct kz_core *core, struct kz_link_state *link, const uint8_t *frame, size_t size)
+{
+    struct kz_writer writer = kz_links_writer(link, size);
+    uint8_t *copy = writer.next;
+    kz_write_bytes(&writer, frame, size);
+    kz_frame_retag(copy, ++link->numbered);
+    kz_links_written(&core->links, link, &writer);
+}
+
 bool kz_peers_send(struct kz_core *core, uint64_t id, const uint8_t *frame, size_t size)
 {
     const struct kz_peer *peer = kz_peers_find(core, id);
     if (peer == NULL || peer->dialed == NULL || !peer->dialed->greeted) return false;
-    kz_links_send(&core->links, peer->dialed, frame, size);
+    say(core, peer->dialed, frame, size);
     return true;
 }
 
@@ -204,12 +217,26 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
                         frame->type);
 }
 
+static bool is_next(const struct kz_link_state *link, const struct kz_frame *frame)
+{
+    return frame->tag == link->numbered + 1 || kz_canary(KZ_CANARY_REORDERED_LINK);
+}
+
 void kz_peers_on_frame(struct kz_core *core, struct kz_link_state *link,
                        const struct kz_frame *frame)
 {
-    if (link->kind == KZ_LINK_DIALED)
+    if (link->kind == KZ_LINK_DIALED) {
         kz_hellos_on_refused(core, link, frame);
-    else if (link->greeted)
+        return;
+    }
+    if (!is_next(link, frame)) {
+        kz_peers_refuse(core, link, KZ_REFUSED_MALFORMED,
+                        "message %llu came where %llu was to come", (unsigned long long)frame->tag,
+                        (unsigned long long)link->numbered + 1);
+        return;
+    }
+    link->numbered++;
+    if (link->greeted)
         on_greeted_frame(core, link, frame);
     else if (frame->type == KZ_PEER_HELLO)
         kz_hellos_take(core, link, frame);
@@ -228,7 +255,7 @@ static void greet(struct kz_core *core, struct kz_peer *peer)
     uint64_t hash = kz_checksum(frame, kz_writer_size(&writer));
     if (peer->dialed->greeted && peer->dialed->hello_hash == hash) return;
 
-    kz_links_send(&core->links, peer->dialed, frame, kz_writer_size(&writer));
+    say(core, peer->dialed, frame, kz_writer_size(&writer));
     peer->dialed->greeted = true;
     peer->dialed->hello_hash = hash;
 }

@@ -18,6 +18,7 @@
 #include "node/core/bounds.h"
 #include "node/core/memory.h"
 #include "node/core/state.h"
+#include "statemachine/base/canary.h"
 
 #include <string.h>
 
@@ -244,6 +245,7 @@ static void run_follower(struct kz_core *core)
 static bool may_answer(const struct kz_core *core, const struct kz_read *read)
 {
     if (read->index == 0 || read->index > core->applied) return false;
+    if (kz_canary(KZ_CANARY_STALE_READ)) return true;
     return core->role != KZ_LEADER || read->round <= core->reads.confirmed;
 }
 

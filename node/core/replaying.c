@@ -9,6 +9,7 @@
  * Loads are taken in order of index whatever the order in which they come. */
 #include "node/core/memory.h"
 #include "node/core/state.h"
+#include "statemachine/base/canary.h"
 
 #include <string.h>
 
@@ -23,6 +24,7 @@ static void sink_vote(void *context, const struct kz_vote *vote)
 {
     struct kz_core *core = context;
     core->vote = *vote;
+    if (kz_canary(KZ_CANARY_VOTE_LOST)) core->vote.voted_for = 0;
     core->vote_changed = true;
 }
 

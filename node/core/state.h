@@ -394,7 +394,10 @@ void kz_sessions_tell_leader(struct kz_core *core);
 /* Finds the time that an entry appended now would carry.
  * Returns: false while no stamp may be given: the clock is not trusted, or steps too far. */
 bool kz_stamp(struct kz_core *core, int64_t *out_time);
-/* Checks the clock at the start of a step; hands leadership over when it stays untrusted. */
+/* Looks whether the wall clock jumped, in every step of every phase: what was measured before a
+ * jump says nothing about the clock behind it. */
+void kz_stamping_follow(struct kz_core *core);
+/* Judges whether the clock may stamp; hands leadership over when it stays untrusted. */
 void kz_stamping_check(struct kz_core *core);
 
 /* applying.c */

@@ -6,6 +6,7 @@
  * or stand in an earlier or the same write. */
 #include "node/core/memory.h"
 #include "node/core/state.h"
+#include "statemachine/base/canary.h"
 
 #include <string.h>
 
@@ -34,6 +35,10 @@ void kz_storing_finish(struct kz_core *core)
 
 void kz_storing_begin_step(struct kz_core *core)
 {
+    if (kz_canary(KZ_CANARY_ACK_BEFORE_SYNC)) {
+        const struct kz_event early = {.ticket = core->storing.last_ticket};
+        kz_storing_on_stored(core, &early);
+    }
     core->storing.order_count = 0;
     core->storing.load_order_count = 0;
 }

@@ -6,6 +6,7 @@
  * Each entry forgets at most FORGET_A_TIME of those that are too old, so that no entry pays for a
  * whole day's; whether a remembered one still counts is judged by its time alone. */
 #include "statemachine/base/bytes.h"
+#include "statemachine/base/canary.h"
 #include "statemachine/rules/rules.h"
 
 #include <string.h>
@@ -60,6 +61,12 @@ static void fingerprint(const struct kz_entry *entry, uint8_t out[static KZ_FING
     memcpy(out, bytes, KZ_FINGERPRINT_SIZE);
 }
 
+static bool counts(const struct kz_request *request, int64_t now)
+{
+    if (kz_canary(KZ_CANARY_REQUEST_FORGOTTEN)) return now - request->time <= KZ_MS_PER_DAY / 24;
+    return now - request->time <= REMEMBERED_MS;
+}
+
 /* Returns: the slot of the request that still counts at time NOW, or KZ_NO_SLOT. */
 static uint32_t find(const struct kz_machine *machine, const uint8_t id[static KZ_ID_SIZE],
                      int64_t now)
@@ -68,7 +75,7 @@ static uint32_t find(const struct kz_machine *machine, const uint8_t id[static K
     uint32_t slot = kz_index_next(&search);
     for (; slot != KZ_NO_SLOT; slot = kz_index_next(&search)) {
         const struct kz_request *request = kz_request_at(machine, slot);
-        if (memcmp(request->id, id, KZ_ID_SIZE) == 0 && now - request->time <= REMEMBERED_MS) break;
+        if (memcmp(request->id, id, KZ_ID_SIZE) == 0 && counts(request, now)) break;
     }
     return slot;
 }

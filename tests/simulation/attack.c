@@ -156,7 +156,7 @@ void kz_attack(const struct kz_plan *plan, struct kz_verdict *verdict)
     kz_sim_init(&attack.sim, &options);
     kz_checks_init(&attack.checks, &attack.sim);
     kz_families_init(&attack.families, &attack.sim);
-    kz_harm_init(&attack.harm, &attack.sim, &attack.families);
+    kz_harm_init(&attack.harm, &attack.sim, &attack.families, &attack.checks);
     kz_sim_start_all(&attack.sim);
 
     attack_cluster(&attack);

@@ -124,6 +124,13 @@ static void commit_entry(struct kz_checks *checks, const struct kz_sim_entry *st
     kz_verdict->entries = checks->count;
 }
 
+bool kz_checks_is_committed(const struct kz_checks *checks, uint64_t id, uint64_t index)
+{
+    const struct kz_sim_disk *disk = &checks->sim->nodes[id].disk;
+    if (index > checks->count || index > disk->last) return false;
+    return checks->committed[index - 1].hash == hash_of(&disk->entries[index - 1]);
+}
+
 /* ---- A node's step ---- */
 
 static void one_leader(struct kz_checks *checks, uint64_t id, const struct kz_core_figures *figures)

@@ -93,8 +93,9 @@ static uint64_t draw_subject(const struct kz_plan *plan, uint64_t *chance, enum 
 {
     uint64_t nodes = plan->options.nodes;
     uint64_t a = 1 + draw(chance, nodes);
+    bool leader = draw(chance, 3) == 0;
     switch (subject) {
-    case NODE: return a;
+    case NODE: return leader ? 0 : a;
     case ODD_NODE: return nodes - draw(chance, (nodes - 1) / 2);
     case PAIR: return 10 * a + 1 + (a + draw(chance, nodes - 1)) % nodes;
     case NOBODY: break;

@@ -8,6 +8,8 @@
  *   mode ordinary              or hostile, beyond
  *   1234 crash 2 50            at 1,234 ms, its name, its two numbers
  *
+ * Node 0 is the one that leads then.
+ *
  * Invariants:
  * 1. A list of a seed is a function of the seed and the mode alone.
  * 2. In the ordinary mode a good copy of each committed entry is left: a minority of the nodes, the

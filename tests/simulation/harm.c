@@ -121,7 +121,9 @@ static void fail_write(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
 static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
 {
     struct kz_sim_disk *disk = &harm->sim->nodes[id].disk;
-    uint64_t last = disk->applied; /* behind it nobody else may have the entry */
+    uint64_t last = disk->last;
+    while (last > 0 && !kz_checks_is_committed(harm->checks, id, last))
+        last--; /* nobody else may have it */
     if (disk->medium == NULL || last == 0) return;
     enum kz_damage *damage = &harm->rots[id];
     if (*damage == KZ_DAMAGE_NONE) *damage = number % 3 == 0 ? KZ_DAMAGE_LEAF : KZ_DAMAGE_RECORD;
@@ -131,6 +133,7 @@ static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
         kz_sim_disk_rot(disk, index - (index - 1) % 1024, KZ_DAMAGE_RESULTS);
     else
         kz_sim_disk_rot(disk, index, *damage);
+    if (number % 4 < 2) crash(harm, id, 1 + number % 50);
 }
 
 /* ---- Faults ---- */
@@ -217,7 +220,7 @@ static void do_to_clock(struct kz_harm *harm, const struct kz_sim_fault *fault)
     }
 }
 
-void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault)
+static void harm_node(struct kz_harm *harm, const struct kz_sim_fault *fault)
 {
     if (fault->kind <= KZ_FAULT_PAUSE)
         do_to_process(harm, fault);
@@ -229,6 +232,14 @@ void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault)
         do_to_clock(harm, fault);
     else
         kz_families_rush(harm->families, fault->b);
+}
+
+void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault)
+{
+    struct kz_sim_fault meant = *fault;
+    if (meant.a == 0) meant.a = kz_sim_leader(harm->sim);
+    if (meant.a == 0) meant.a = 1;
+    harm_node(harm, &meant);
 }
 
 /* ---- Their ends ---- */
@@ -312,13 +323,15 @@ void kz_harm_heal(struct kz_harm *harm)
     harm->undo_count = 0;
     memset(harm->crash_after_vote, 0, sizeof harm->crash_after_vote);
     kz_sim_heal(harm->sim);
+    harm->sim->options.hostile = false;
     if (harm->sim->nights_ms > 0)
         harm->sim->options.accept_time = kz_sim_wall(harm->sim, 0) + DAY_MS;
     for (unsigned id = 1; id <= harm->sim->options.nodes; id++)
         look_after(harm, id);
 }
 
-void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families)
+void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families,
+                  const struct kz_checks *checks)
 {
-    *harm = (struct kz_harm){.sim = sim, .families = families};
+    *harm = (struct kz_harm){.sim = sim, .families = families, .checks = checks};
 }

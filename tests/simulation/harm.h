@@ -3,6 +3,7 @@
 #ifndef KZ_TEST_HARM_H
 #define KZ_TEST_HARM_H
 
+#include "tests/simulation/checks.h"
 #include "tests/simulation/families.h"
 #include "tests/simulation/faults.h"
 
@@ -31,6 +32,7 @@ struct kz_undo {
 struct kz_harm {
     struct kz_sim *sim;
     struct kz_families *families;
+    const struct kz_checks *checks; /* knows what is committed */
     struct kz_undo undos[KZ_UNDOS_MAX];
     uint32_t undo_count;
     uint64_t crash_after_vote[KZ_SIM_NODES_MAX + 1]; /* restart after so many ms; 0: not armed */
@@ -40,7 +42,8 @@ struct kz_harm {
     bool restarts[KZ_SIM_NODES_MAX + 1];       /* it halted, and is started again soon */
 };
 
-void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families);
+void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families,
+                  const struct kz_checks *checks);
 /* Carries FAULT out, now. A fault that finds nothing to harm does nothing. */
 void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault);
 /* Does what is due at this millisecond. */

@@ -19,6 +19,7 @@ struct options {
     const char *trace;  /* where to write what happens */
     const char *out;    /* where to write the shrunk faults */
     enum kz_attack_mode mode;
+    bool keep;   /* a broken list of faults as it is */
     bool hashes; /* a line for each seed */
 };
 
@@ -31,6 +32,7 @@ static const char usage[] =
     "\n"
     "  --mode ordinary|hostile|beyond      connections reorder; an entry rots everywhere\n"
     "  --out FILE                          where a shrunk list of faults goes (sim-SEED.faults)\n"
+    "  --no-shrink                         do not make a broken list of faults small\n"
     "  --hashes                            a line for each seed: what it came to, and its trace\n";
 
 /* ---- Telling ---- */
@@ -73,7 +75,7 @@ static int break_down(const struct options *options, struct kz_plan *plan,
     printf("seed %" PRIu64 " (%s) broken at %" PRIu64 " ms: %s\n", plan->seed,
            kz_mode_name(plan->mode), verdict->at_ms, verdict->broken);
     (void)fflush(stdout);
-    if (options->replay != NULL) return 1;
+    if (options->replay != NULL || options->keep) return 1;
     unsigned runs = kz_shrink(plan, SHRINK_RUNS_MAX, verdict);
     printf("after %u runs with fewer faults: %s\n", runs, verdict->broken);
     write_shrunk(options, plan, verdict);
@@ -158,6 +160,7 @@ static bool take_option(struct options *options, int option)
     case 'r': options->replay = optarg; return true;
     case 'o': options->out = optarg; return true;
     case 'h': options->hashes = true; return true;
+    case 'k': options->keep = true; return true;
     case 'm': options->mode = kz_mode_named(optarg); return options->mode != KZ_MODE_END;
     default: return false;
     }
@@ -165,15 +168,12 @@ static bool take_option(struct options *options, int option)
 
 static bool parse(int argc, char **argv, struct options *out)
 {
-    static const struct option known[] = {{"seeds", required_argument, NULL, 'n'},
-                                          {"from", required_argument, NULL, 'f'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"trace", required_argument, NULL, 't'},
-                                          {"replay", required_argument, NULL, 'r'},
-                                          {"out", required_argument, NULL, 'o'},
-                                          {"mode", required_argument, NULL, 'm'},
-                                          {"hashes", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"seeds", required_argument, NULL, 'n'},  {"from", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},   {"trace", required_argument, NULL, 't'},
+        {"replay", required_argument, NULL, 'r'}, {"out", required_argument, NULL, 'o'},
+        {"mode", required_argument, NULL, 'm'},   {"hashes", no_argument, NULL, 'h'},
+        {"no-shrink", no_argument, NULL, 'k'},    {NULL, 0, NULL, 0}};
     *out = (struct options){.from = 1};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)

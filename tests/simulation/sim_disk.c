@@ -83,6 +83,7 @@ static void list_all(struct kz_sim_disk *disk)
     struct kz_error error;
     uint64_t last = kz_log_last_index(disk->log);
     uint32_t count = READ_COUNT;
+    KZ_ASSERT(disk->doubtful || last >= disk->last); /* no stored entry is gone */
     for (uint64_t index = 1; index <= last;) {
         struct kz_batch *batch;
         if (kz_log_read(disk->log, index, count, READ_SIZE, &batch, &error) == KZ_OK) {
@@ -139,8 +140,8 @@ enum kz_status kz_sim_disk_open(struct kz_sim_disk *disk, struct kz_error *error
     kz_sim_medium_set_full(disk->medium, disk->full);
     status =
         kz_log_open(kz_sim_medium_directory(disk->medium), KZ_LOG_EXISTING, 0, &disk->log, error);
-    disk->doubtful = false;
     if (status == KZ_OK) list_all(disk);
+    disk->doubtful = false;
     return status;
 }
 

@@ -7,6 +7,8 @@
 
 #define DIAL_EVERY_MS 20
 #define HALF_OPEN_MS  300
+#define LATE_MS       800           /* in the hostile mode … */
+#define LATE_ONE_IN   6             /* … of so many messages */
 #define QUEUED_MAX    (640u * 1024) /* for a client that reads */
 
 struct kz_sim_message {
@@ -162,26 +164,24 @@ void kz_sim_network_post(struct kz_sim *sim, struct kz_sim_connection *connectio
     *last = message;
 }
 
-/* Doubles the message that was sent last, or lets it overtake the one before. */
+/* Lets the message that was sent last come late, behind later ones, or come once more. */
 static void disturb(struct kz_sim *sim, struct kz_sim_connection *connection)
 {
-    struct kz_sim_message **at = &connection->messages;
-    if (*at == NULL || (*at)->next == NULL || kz_sim_random(sim, 20) != 0) return;
-    while ((*at)->next->next != NULL)
-        at = &(*at)->next;
-    struct kz_sim_message *before = *at;
-    struct kz_sim_message *last = before->next;
-    if (before->to != last->to || before->tell_drained || last->tell_drained) return;
+    struct kz_sim_message **last = &connection->messages;
+    if (*last == NULL || kz_sim_random(sim, LATE_ONE_IN) != 0) return;
+    while ((*last)->next != NULL)
+        last = &(*last)->next;
+    uint64_t late_ms = 1 + kz_sim_random(sim, LATE_MS);
     if (kz_sim_random(sim, 2) == 0) {
-        struct kz_sim_message *copy = kz_memory_resize(NULL, sizeof(*copy) + last->size);
-        memcpy(copy, last, sizeof(*copy) + last->size);
-        last->next = copy;
+        (*last)->arrives_ms += late_ms;
         return;
     }
-    *at = last;
-    last->next = before;
-    before->next = NULL;
-    last->arrives_ms = before->arrives_ms;
+    size_t size = sizeof(**last) + (*last)->size;
+    struct kz_sim_message *copy = kz_memory_resize(NULL, size);
+    memcpy(copy, *last, size);
+    copy->arrives_ms += late_ms;
+    copy->tell_drained = false;
+    (*last)->next = copy;
 }
 
 static struct kz_sim_connection *find(struct kz_sim *sim, uint64_t node, kz_link link, int *out_end)
