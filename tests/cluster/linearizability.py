@@ -5,12 +5,14 @@
     linearizability.py --rounds 300 --operations 1000
 
 Each round is a new cluster on a clock that runs 20,000 times as fast, so that its some two days hold an evening and two
-mornings; clients apply, claim the same few places, take back, ask. Nodes are killed, or paused while they lead. At the
-end the ledger is exported, and tests/linearizability/checker.py says whether what the clients saw fits it.
+mornings; clients apply, claim the same few places, take back, ask. Nodes are killed, paused, and, where there are network
+namespaces, cut off while they lead and still serve clients. At the end the ledger is exported, and
+tests/linearizability/checker.py says whether what the clients saw fits it.
 """
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import pathlib
@@ -24,6 +26,7 @@ import agreement
 import attack
 import client
 import cluster
+import network
 import recorder
 from recorder import checker
 
@@ -38,33 +41,45 @@ POLICY = {"type": "policy", "territory": 1, "evening": "18:00", "morning": "07:0
 
 
 class Faults(threading.Thread):
-    """Kills or pauses one node after the other until it is told to end; then all run."""
+    """Kills, pauses or cuts off one node after the other until it is told to end; then all run and are connected."""
 
-    def __init__(self, shared: recorder.Shared, seed: int) -> None:
+    def __init__(self, shared: recorder.Shared, wire: network.Network | None, seed: int) -> None:
         super().__init__(name="faults")
-        self.shared, self.draw = shared, random.Random(seed)
+        self.shared, self.wire, self.draw = shared, wire, random.Random(seed)
         self.ending = threading.Event()
-        self.kills = self.pauses = 0
+        self.kills = self.pauses = self.cuts = 0
 
     def run(self) -> None:
         nodes = self.shared.nodes
         while not self.ending.wait(self.draw.uniform(0.3, 2.0)):
             leader = next((node for node in nodes if node.is_leader()), nodes[1])
             victim = leader if self.draw.random() < 0.6 else self.draw.choice(list(nodes))
-            if self.draw.random() < 0.5:
-                victim.kill()
-                self.ending.wait(self.draw.uniform(0.05, 1.0))
-                self.shared.starts[victim.number] += 1
-                victim.start()
-                self.kills += 1
-            else:
-                victim.process.send_signal(signal.SIGSTOP)
-                self.ending.wait(self.draw.uniform(0.2, 1.5))
-                victim.process.send_signal(signal.SIGCONT)
-                self.pauses += 1
+            self.draw.choice([self.kill, self.pause, *([self.cut] * 2 if self.wire else [])])(victim)
+
+    def kill(self, victim: cluster.Node) -> None:
+        victim.kill()
+        self.ending.wait(self.draw.uniform(0.05, 1.0))
+        self.shared.starts[victim.number] += 1
+        victim.start()
+        self.kills += 1
+
+    def pause(self, victim: cluster.Node) -> None:
+        victim.process.send_signal(signal.SIGSTOP)
+        self.ending.wait(self.draw.uniform(0.2, 1.5))
+        victim.process.send_signal(signal.SIGCONT)
+        self.pauses += 1
+
+    def cut(self, victim: cluster.Node) -> None:
+        for other in self.shared.nodes:
+            if other is not victim:
+                self.wire.cut(victim.number, other.number)
+                self.wire.cut(other.number, victim.number)
+        self.ending.wait(self.draw.uniform(0.4, 1.2))
+        self.wire.heal_all()
+        self.cuts += 1
 
 
-def record(nodes: cluster.Cluster, draw: random.Random, operations: int, figures: dict) -> list[dict]:
+def record(nodes: cluster.Cluster, wire: network.Network | None, draw: random.Random, operations: int, figures: dict) -> list[dict]:
     """Lets the clients live. Returns: the history."""
     shared = recorder.Shared(nodes)
     setting = recorder.Client(shared, 0, draw.getrandbits(40), 1, 0)
@@ -75,7 +90,7 @@ def record(nodes: cluster.Cluster, draw: random.Random, operations: int, figures
         for birth_year in recorder.YEARS:
             setting.write(client.vacancy(number, 2, birth_year))
     attack.demand(all(write.get("result") == "ok" for write in shared.history), f"the town was not set up: {shared.history}")
-    faults = Faults(shared, draw.getrandbits(40))
+    faults = Faults(shared, wire, draw.getrandbits(40))
     clients = [recorder.Client(shared, number, draw.getrandbits(40), operations // CLIENTS, HISTORY_S)
                for number in range(1, CLIENTS + 1)]
     for thread in (*clients, faults):
@@ -87,6 +102,7 @@ def record(nodes: cluster.Cluster, draw: random.Random, operations: int, figures
     faults.join()
     figures["kills"] += faults.kills
     figures["pauses"] += faults.pauses
+    figures["cuts"] += faults.cuts
     nodes.wait_ready(attack.SERVING_S)
     for operation in [operation for operation in shared.history if operation.get("fate") == "unknown"]:
         setting.read("request", operation["command"]["request"])
@@ -105,24 +121,38 @@ def keep(directory: pathlib.Path, history: list[dict], ledger: list[dict]) -> No
         (directory / f"{name}.jsonl").write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
-def judge(options: argparse.Namespace, draw: random.Random, figures: dict) -> None:
+def judge_all(options: argparse.Namespace, draw: random.Random, figures: dict) -> None:
     """The attack."""
     figures |= {"histories": 0, "operations": 0, "answered_writes": 0, "unknown": 0, "reads": 0, "claims_ok": 0, "grants": 0,
-                "kills": 0, "pauses": 0, "check_s_max": 0.0}
-    for _ in attack.Budget(options):
-        anchor = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        with cluster.Cluster(3, "--demo-clock", f"{DAY_BEGINS},{RATE},{anchor}", "--refusals-per-minute", "1000000") as nodes:
-            nodes.start().wait_ready(30)
-            history = record(nodes, draw, options.operations, figures)
-            ledger = ledger_of(nodes)
-            begun = time.monotonic()
-            faults = checker.check(history, ledger, CHECK_S)
-            if faults:
-                keep(nodes.directory, history, ledger)
-            attack.demand(not faults, "not linearizable:\n" + "\n".join(faults))
-        figures["check_s_max"] = max(figures["check_s_max"], round(time.monotonic() - begun, 2))
-        count(figures, history, ledger)
+                "kills": 0, "pauses": 0, "cuts": 0, "check_s_max": 0.0}
+    with contextlib.ExitStack() as stack:
+        wire = None
+        try:
+            wire = stack.enter_context(network.Network(3))
+        except attack.Skip as reason:
+            print(f"without cuts: {reason}")
+        for _ in attack.Budget(options):
+            judge_one(wire, draw, options.operations, figures)
     attack.demand(figures["claims_ok"] > 0 and figures["grants"] > 0, "nobody was called, or nobody claimed: a test of nothing")
+
+
+def judge_one(wire: network.Network | None, draw: random.Random, operations: int, figures: dict) -> None:
+    """Records one history and checks it."""
+    anchor = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    flags = ["--demo-clock", f"{DAY_BEGINS},{RATE},{anchor}", "--refusals-per-minute", "1000000"]
+    with cluster.Cluster(3, *flags, hosts=wire.hosts if wire else None) as nodes:
+        if wire:
+            wire.attach(nodes)
+        nodes.start().wait_ready(30)
+        history = record(nodes, wire, draw, operations, figures)
+        ledger = ledger_of(nodes)
+        begun = time.monotonic()
+        faults = checker.check(history, ledger, CHECK_S)
+        if faults:
+            keep(nodes.directory, history, ledger)
+        attack.demand(not faults, "not linearizable:\n" + "\n".join(faults))
+    figures["check_s_max"] = max(figures["check_s_max"], round(time.monotonic() - begun, 2))
+    count(figures, history, ledger)
 
 
 def count(figures: dict, history: list[dict], ledger: list[dict]) -> None:
@@ -137,4 +167,5 @@ def count(figures: dict, history: list[dict], ledger: list[dict]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(attack.main("linearizability", judge, __doc__, rounds=300, operations=1000))
+    network.enter()
+    sys.exit(attack.main("linearizability", judge_all, __doc__, rounds=300, operations=1000))

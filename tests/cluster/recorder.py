@@ -31,7 +31,8 @@ PAUSE_S = 0.02
 WRITES = {"application": 24, "claim": 30, "withdraw": 3, "reclassify": 6, "decline": 8, "enrol": 5, "ready": 2, "reinstate": 3,
           "vacancy": 8, "retract": 3}
 READS = {"application": 10, "positions": 4, "queue": 5, "places": 5, "request": 3}
-READ_SHARE = 0.4
+READ_SHARES = (0.05, 0.75)
+"""Clients write or read in turn by their number: who waits for a write sees nothing of a leader that was cut off."""
 
 
 class Shared:
@@ -68,7 +69,7 @@ class Client(threading.Thread):
         try:
             for _ in range(self.operations):
                 time.sleep(self.draw.uniform(0, self.pause))
-                if self.draw.random() < READ_SHARE:
+                if self.draw.random() < READ_SHARES[self.number % 2]:
                     self.read(*self.draw_read())
                 else:
                     self.write(self.draw_write())
