@@ -143,3 +143,9 @@ def wait_progress(nodes: cluster.Cluster, timeout: float = SERVING_S) -> float:
     before, begun = last_applied(nodes), time.monotonic()
     cluster.wait_for(lambda: last_applied(nodes) > before + 1, timeout, "the cluster to commit")
     return time.monotonic() - begun
+
+
+def memory_of(node: cluster.Node) -> int:
+    """The bytes of the node's process that are in memory and are its own, not pages of its ledger's file."""
+    status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) << 10

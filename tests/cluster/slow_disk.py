@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A disk that syncs slowly, of a follower, of the leader, of all: commits go on, nothing is lost.
+
+    slow_disk.py --rounds 6
+
+Each round is a cluster in which some nodes take 20 to 300 ms more for every fdatasync and fsync (failing_calls.c). A slow
+minority of followers must not slow the others; with a slow leader, or a slow majority, commits are slow and still come.
+"""
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+
+import agreement
+import attack
+import cluster
+from failing import LIBRARY
+
+RATE = 300
+HOLD_S = 4.0
+DELAYS_MS = (20, 100, 300)
+
+
+def slow(options: argparse.Namespace, draw: random.Random, figures: dict) -> None:
+    """The attack."""
+    if not LIBRARY.exists():
+        raise attack.Skip(f"{LIBRARY} is not built: a build with sanitizers has allocators of its own")
+    rates: dict[str, int] = {}
+    acknowledged = 0
+    for number in attack.Budget(options):
+        delay_ms = draw.choice(DELAYS_MS)
+        count = (1, 1, 2, 3)[number % 4]
+        with cluster.Cluster(3) as nodes:
+            for node in draw.sample(list(nodes), count):
+                node.environment = {"LD_PRELOAD": str(LIBRARY), "KZ_SLOW_MS": str(delay_ms)}
+            nodes.start().wait_ready(60)
+            attack.found_town(nodes)
+            with attack.Load(nodes, RATE, draw.getrandbits(40)) as load:
+                attack.wait_progress(nodes)
+                before = attack.last_applied(nodes)
+                time.sleep(HOLD_S)
+                rate = round((attack.last_applied(nodes) - before) / HOLD_S)
+                load.stop()
+            rates[f"{count} of 3 by {delay_ms} ms"] = rate
+            acknowledged += load.acknowledged
+            agreement.check(nodes, load.answers)
+    figures |= {"clusters": number + 1, "entries_per_second": rates, "acknowledged": acknowledged}
+
+
+if __name__ == "__main__":
+    sys.exit(attack.main("slow_disk", slow, __doc__, rounds=8))
