@@ -6,6 +6,8 @@
 
 Each round is a cluster in which some nodes take 20 to 300 ms more for every fdatasync and fsync (failing_calls.c). A slow
 minority of followers must not slow the others; with a slow leader, or a slow majority, commits are slow and still come.
+The election timeout is that of an operator with such disks: where a majority syncs for longer than it, nobody is elected,
+since votes are synced too.
 """
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ import cluster
 from failing import LIBRARY
 
 RATE = 300
+TIMES = ("--election-timeout", "2000", "--heartbeat", "200")
 HOLD_S = 4.0
 DELAYS_MS = (20, 100, 300)
 
@@ -33,7 +36,7 @@ def slow(options: argparse.Namespace, draw: random.Random, figures: dict) -> Non
     for number in attack.Budget(options):
         delay_ms = draw.choice(DELAYS_MS)
         count = (1, 1, 2, 3)[number % 4]
-        with cluster.Cluster(3) as nodes:
+        with cluster.Cluster(3, *TIMES) as nodes:
             for node in draw.sample(list(nodes), count):
                 node.environment = {"LD_PRELOAD": str(LIBRARY), "KZ_SLOW_MS": str(delay_ms)}
             nodes.start().wait_ready(60)
