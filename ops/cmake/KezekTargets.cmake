@@ -52,12 +52,17 @@ function(kz_program name)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
-# kz_test(NAME sources... [LINKS libraries...]): a cmocka program that ctest runs.
+# kz_test(NAME sources... [LINKS libraries...]): a cmocka program that ctest runs. A build that is
+# optimized when it is linked (release) makes one only when asked by name: each is compiled once
+# more as a whole then, all together for longer than the programs, and other builds run them.
 function(kz_test name)
     cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
     add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
     target_link_libraries(${name} PRIVATE kz_options PkgConfig::cmocka ${arg_LINKS})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+    if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+        set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()
