@@ -68,6 +68,32 @@ static void a_leader_whose_clock_jumps_stamps_nothing_and_hands_over(void **stat
     assert_true(answer.time < KZ_SIM_WALL_MS + HOUR_MS);
 }
 
+static void a_jump_while_the_ledger_is_read_is_noticed(void **state)
+{
+    (void)state;
+    uint64_t slow = leader == 1 ? 2 : 1;
+    const struct kz_change change = {.what = KZ_CHANGE_LEADER, .node = slow};
+    struct kz_changed changed;
+    kz_sim_run(&sim, 500);
+    kz_sim_crash(&sim, slow);
+    sim.nodes[slow].disk.slow_ms = 1500;
+    kz_sim_start(&sim, slow);
+    kz_sim_run(&sim, 1400); /* it has measured the others' clocks */
+    sim.nodes[slow].clock_off_ms = 10 * HOUR_MS;
+    for (int i = 0; i < 1000 && kz_sim_figures(&sim, slow).leader == 0; i++)
+        kz_sim_run(&sim, 1);
+    sim.nodes[slow].disk.slow_ms = 0;
+    assert_true(kz_sim_await_changed(&client, kz_sim_change(&client, &change), 2000, &changed));
+    assert_int_equal(changed.code, KZ_ANSWER_APPLIED);
+
+    kz_sim_disconnect(&client);
+    kz_sim_connect(&sim, &client, slow);
+    for (uint64_t i = 0; i < 20; i++) {
+        struct kz_entry entry = kz_sim_application(10 + i, 1 + i);
+        assert_int_not_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    }
+}
+
 static void a_follower_whose_clock_is_wrong_moves_nothing(void **state)
 {
     (void)state;
@@ -191,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_leader_whose_clock_jumps_stamps_nothing_and_hands_over,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_jump_while_the_ledger_is_read_is_noticed, begin, end),
         cmocka_unit_test_setup_teardown(a_follower_whose_clock_is_wrong_moves_nothing, begin, end),
         cmocka_unit_test_setup_teardown(two_wrong_clocks_of_three_stop_the_right_one, begin, end),
         cmocka_unit_test_setup_teardown(a_small_correction_of_a_clock_passes, begin, end),
