@@ -4,6 +4,7 @@
 #include "node/core/memory.h"
 #include "tests/simulation/checks.h"
 #include "tests/simulation/harm.h"
+#include "tests/simulation/steward.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct attack {
     struct kz_families families;
     struct kz_checks checks;
     struct kz_harm harm;
+    struct kz_sim_steward steward;
 };
 
 static void after_step(void *context, struct kz_sim_node *node)
@@ -42,6 +44,7 @@ static void tick(struct attack *attack)
     kz_verdict->trace = attack->sim.trace;
     kz_harm_run(&attack->harm);
     kz_families_run(&attack->families);
+    kz_steward_run(&attack->steward);
     kz_sim_run(&attack->sim, 1);
 }
 
@@ -66,6 +69,12 @@ static void attack_cluster(struct attack *attack)
 
 /* ---- Behind the healing ---- */
 
+/* Whether node ID is a member in the end, and may be. */
+static bool takes_part(const struct attack *attack, unsigned id)
+{
+    return attack->checks.is_member[id] && !attack->harm.is_out[id];
+}
+
 /* Who lost its disk or its vote is refused, and refuses itself. */
 static void judge_out(const struct attack *attack)
 {
@@ -80,15 +89,18 @@ static _Noreturn void do_not_converge(const struct attack *attack)
 {
     for (unsigned id = 1; id <= attack->sim.options.nodes; id++) {
         const struct kz_sim_node *node = &attack->sim.nodes[id];
-        if (node->core == NULL && !attack->harm.is_out[id])
+        if (node->core == NULL && takes_part(attack, id))
             kz_broken("node %u does not run again: %s", id, node->halt.text);
     }
     kz_broken("the nodes do not converge within %d ms of healing", SETTLE_MS);
 }
 
-/* A majority that is whole commits within five election timeouts. */
+/* A majority that is whole commits within five election timeouts; whom clients meet among nodes
+ * that are no members yet, or any more, find it later. */
 static void recover(struct attack *attack)
 {
+    bool all_are_members = attack->sim.options.founders == attack->sim.options.nodes;
+    uint64_t limit_ms = all_are_members ? ELECTIONS_MS : SETTLE_MS;
     kz_harm_heal(&attack->harm);
     for (uint64_t end = attack->sim.now_ms + NOTICING_MS; attack->sim.now_ms < end;)
         tick(attack);
@@ -96,8 +108,8 @@ static void recover(struct attack *attack)
     uint64_t begun_ms = attack->sim.now_ms;
     kz_families_probe(&attack->families);
     while (attack->checks.count == count) {
-        if (attack->sim.now_ms - begun_ms > ELECTIONS_MS)
-            kz_broken("no entry is committed within %d ms of healing", ELECTIONS_MS);
+        if (attack->sim.now_ms - begun_ms > limit_ms)
+            kz_broken("no entry is committed within %" PRIu64 " ms of healing", limit_ms);
         tick(attack);
     }
     kz_verdict->recover_ms = attack->sim.now_ms - begun_ms;
@@ -106,7 +118,7 @@ static void recover(struct attack *attack)
 static bool is_converged(const struct attack *attack)
 {
     for (unsigned id = 1; id <= attack->sim.options.nodes; id++) {
-        if (attack->harm.is_out[id]) continue;
+        if (!takes_part(attack, id)) continue;
         struct kz_core_figures figures = kz_sim_figures(&attack->sim, id);
         if (figures.applied_index != attack->checks.count || !figures.ready) return false;
         if (figures.last_index != attack->checks.count) return false;
@@ -158,14 +170,20 @@ void kz_attack(const struct kz_plan *plan, struct kz_verdict *verdict)
     kz_families_init(&attack.families, &attack.sim);
     kz_harm_init(&attack.harm, &attack.sim, &attack.families, &attack.checks);
     kz_sim_start_all(&attack.sim);
+    kz_steward_init(&attack.steward, &attack.sim, attack.harm.is_out);
 
     attack_cluster(&attack);
     recover(&attack);
     settle(&attack);
+    for (unsigned id = 1; id <= options.nodes; id++) {
+        attack.harm.is_out[id] = !takes_part(&attack, id);
+        if (!attack.harm.is_out[id]) kz_steward_judge(&attack.steward, &attack.sim.nodes[id].disk);
+    }
     kz_checks_end(&attack.checks, &attack.families, attack.harm.is_out);
 
     verdict->answers = attack.families.answers;
     kz_families_finish(&attack.families);
+    kz_steward_finish(&attack.steward);
     kz_sim_finish(&attack.sim);
     kz_checks_finish(&attack.checks);
     verdict->passed = true;

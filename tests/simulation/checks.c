@@ -103,6 +103,14 @@ static void replay(struct kz_checks *checks, uint64_t index, const struct kz_ent
     if (index % 64 == 0) kz_checks_domain(checks);
 }
 
+static void note_members(struct kz_checks *checks, const struct kz_entry *entry)
+{
+    if (entry->type != KZ_MEMBERSHIP) return;
+    memset(checks->is_member, 0, sizeof checks->is_member);
+    for (unsigned i = 0; i < entry->membership.count; i++)
+        checks->is_member[entry->membership.members[i].id] = true;
+}
+
 static uint64_t hash_of(const struct kz_sim_entry *entry)
 {
     return kz_hash64(entry->record, entry->size, entry->term);
@@ -121,6 +129,7 @@ static void commit_entry(struct kz_checks *checks, const struct kz_sim_entry *st
     if (kz_record_decode(stored->record, stored->size, &entry) != KZ_OK)
         kz_broken("entry %" PRIu64 " is no record", checks->count);
     replay(checks, checks->count, &entry, committed);
+    note_members(checks, &entry);
     kz_verdict->entries = checks->count;
 }
 

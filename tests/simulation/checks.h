@@ -41,6 +41,7 @@ struct kz_checks {
     struct kz_committed *committed; /* index − 1 */
     uint64_t count;
     uint64_t capacity;
+    bool is_member[KZ_SIM_NODES_MAX + 1];   /* of the last committed membership */
     uint64_t leaders[KZ_CHECKED_TERMS_MAX]; /* by term; 0: none seen */
     struct kz_checked_node nodes[KZ_SIM_NODES_MAX + 1];
     uint64_t requests[KZ_ERRANDS_MAX + 1]; /* entry that acted for it, by request number */

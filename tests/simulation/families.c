@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/simulation/families.h"
+#include "tests/simulation/steward.h"
 
 #include "statemachine/base/bytes.h"
 #include "tests/simulation/verdict.h"
@@ -74,6 +75,8 @@ static void set_up_city(struct kz_families *families)
     add_actor(families, CLERK, KZ_CLERK, 0);
     add_actor(families, PORTAL, KZ_PORTAL, 0);
     families->errands[families->count - 1].entry.actor_entry.territory = 1;
+    if (families->sim->options.founders < families->sim->options.nodes)
+        add_actor(families, KZ_STEWARD_ACTOR, KZ_OPERATOR, 0);
     for (uint32_t number = 1; number <= KZ_KINDERGARTENS; number++)
         add_actor(families, BY_KINDERGARTEN(number), KZ_ROLE_KINDERGARTEN, number);
 }

@@ -44,7 +44,7 @@ static const struct {
     [KZ_FAULT_RUSH] = {"rush", NOBODY, COUNT, 3000},
 };
 
-static const char *const mode_names[KZ_MODE_END] = {"ordinary", "hostile", "beyond"};
+static const char *const mode_names[KZ_MODE_END] = {"ordinary", "hostile", "beyond", "members"};
 
 const char *kz_fault_name(enum kz_fault_kind kind)
 {
@@ -96,7 +96,9 @@ static uint64_t draw_subject(const struct kz_plan *plan, uint64_t *chance, enum 
     bool leader = draw(chance, 3) == 0;
     switch (subject) {
     case NODE: return leader ? 0 : a;
-    case ODD_NODE: return nodes - draw(chance, (nodes - 1) / 2);
+    case ODD_NODE: /* of members that change three at a time, one */
+        if (plan->mode == KZ_MODE_MEMBERS) return nodes;
+        return nodes - draw(chance, (nodes - 1) / 2);
     case PAIR: return 10 * a + 1 + (a + draw(chance, nodes - 1)) % nodes;
     case NOBODY: break;
     }
@@ -149,7 +151,12 @@ static void set_options(struct kz_plan *plan, uint64_t *chance)
         .refusals = 1000000,
         .hostile = plan->mode == KZ_MODE_HOSTILE,
     };
+    if (plan->mode == KZ_MODE_MEMBERS) {
+        plan->options.founders = 3;
+        plan->options.nodes = 6;
+    }
     plan->run_ms = 4000 + draw(chance, 6000);
+    if (plan->mode == KZ_MODE_MEMBERS) plan->run_ms *= 2;
 }
 
 static uint64_t start_plan(struct kz_plan *plan, uint64_t seed, enum kz_attack_mode mode)

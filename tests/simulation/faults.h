@@ -5,7 +5,7 @@
  * A file has a line for each, `# …` is a comment:
  *
  *   seed 17                    first; latencies and the clients' doings follow from it
- *   mode ordinary              or hostile, beyond
+ *   mode ordinary              or hostile, beyond, members
  *   1234 crash 2 50            at 1,234 ms, its name, its two numbers
  *
  * Node 0 is the one that leads then.
@@ -52,6 +52,7 @@ enum kz_attack_mode {
     KZ_MODE_ORDINARY,
     KZ_MODE_HOSTILE, /* connections do not keep their order either */
     KZ_MODE_BEYOND,  /* an entry rots on every node */
+    KZ_MODE_MEMBERS, /* the members change meanwhile (steward.h) */
     KZ_MODE_END,
 };
 

@@ -30,7 +30,10 @@ static const char usage[] =
     "  kezek-sim --seed S [--trace FILE]   run one; tell what happens in FILE (- for here)\n"
     "  kezek-sim --replay FILE             run a list of faults\n"
     "\n"
-    "  --mode ordinary|hostile|beyond      connections reorder; an entry rots everywhere\n"
+    "  --mode ordinary|hostile|beyond|members\n"
+    "                                      connections reorder; an entry rots everywhere; the "
+    "members "
+    "change\n"
     "  --out FILE                          where a shrunk list of faults goes (sim-SEED.faults)\n"
     "  --no-shrink                         do not make a broken list of faults small\n"
     "  --hashes                            a line for each seed: what it came to, and its trace\n";
