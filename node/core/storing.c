@@ -35,7 +35,7 @@ void kz_storing_finish(struct kz_core *core)
 
 void kz_storing_begin_step(struct kz_core *core)
 {
-    if (kz_canary(KZ_CANARY_ACK_BEFORE_SYNC)) {
+    if (core->phase == KZ_RUNNING && kz_canary(KZ_CANARY_ACK_BEFORE_SYNC)) {
         const struct kz_event early = {.ticket = core->storing.last_ticket};
         kz_storing_on_stored(core, &early);
     }
