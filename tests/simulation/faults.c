@@ -149,11 +149,14 @@ static void set_options(struct kz_plan *plan, uint64_t *chance)
         .image_every = draw(chance, 2) == 0 ? 20 + draw(chance, 60) : 0,
         .scrub_pass_ms = draw(chance, 2) == 0 ? 300 + draw(chance, 3000) : 0,
         .refusals = 1000000,
-        .hostile = plan->mode == KZ_MODE_HOSTILE,
     };
     if (plan->mode == KZ_MODE_MEMBERS) {
         plan->options.founders = 3;
         plan->options.nodes = 6;
+    }
+    if (plan->mode == KZ_MODE_HOSTILE) {
+        static const unsigned late[] = {6, 20, 100, 400};
+        plan->options.late_one_in = late[draw(chance, 4)];
     }
     plan->run_ms = 4000 + draw(chance, 6000);
     if (plan->mode == KZ_MODE_MEMBERS) plan->run_ms *= 2;

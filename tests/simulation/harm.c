@@ -323,7 +323,7 @@ void kz_harm_heal(struct kz_harm *harm)
     harm->undo_count = 0;
     memset(harm->crash_after_vote, 0, sizeof harm->crash_after_vote);
     kz_sim_heal(harm->sim);
-    harm->sim->options.hostile = false;
+    harm->sim->options.late_one_in = 0;
     if (harm->sim->nights_ms > 0)
         harm->sim->options.accept_time = kz_sim_wall(harm->sim, 0) + DAY_MS;
     for (unsigned id = 1; id <= harm->sim->options.nodes; id++)

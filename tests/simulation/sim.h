@@ -35,7 +35,8 @@ struct kz_sim_options {
     int64_t accept_time;
     uint64_t image_every; /* 0: no images */
     uint64_t scrub_pass_ms;
-    bool hostile; /* messages between nodes are doubled, and overtake each other */
+    unsigned late_one_in; /* hostile: one in so many messages between nodes comes late, behind
+                             others, or once more; 0: none */
     /* Called after each step of NODE, which may be down by then. */
     void (*after_step)(void *context, struct kz_sim_node *node);
     void *context;

@@ -7,8 +7,7 @@
 
 #define DIAL_EVERY_MS 20
 #define HALF_OPEN_MS  300
-#define LATE_MS       800           /* in the hostile mode … */
-#define LATE_ONE_IN   6             /* … of so many messages */
+#define LATE_MS       800           /* what is late, by at most */
 #define QUEUED_MAX    (640u * 1024) /* for a client that reads */
 
 struct kz_sim_message {
@@ -168,7 +167,7 @@ void kz_sim_network_post(struct kz_sim *sim, struct kz_sim_connection *connectio
 static void disturb(struct kz_sim *sim, struct kz_sim_connection *connection)
 {
     struct kz_sim_message **last = &connection->messages;
-    if (*last == NULL || kz_sim_random(sim, LATE_ONE_IN) != 0) return;
+    if (*last == NULL || kz_sim_random(sim, sim->options.late_one_in) != 0) return;
     while ((*last)->next != NULL)
         last = &(*last)->next;
     uint64_t late_ms = 1 + kz_sim_random(sim, LATE_MS);
@@ -203,7 +202,7 @@ void kz_sim_network_send(struct kz_sim *sim, uint64_t node, const struct kz_outg
     if (connection != NULL && !connection->closing && connection->dead_ms == 0) {
         kz_sim_network_post(sim, connection, 1 - end, outgoing->bytes, outgoing->size,
                             outgoing->tell_drained);
-        if (sim->options.hostile && connection->client == NULL) disturb(sim, connection);
+        if (sim->options.late_one_in > 0 && connection->client == NULL) disturb(sim, connection);
     }
     free(outgoing->bytes);
 }
