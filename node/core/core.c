@@ -325,6 +325,7 @@ static void begin_step(struct kz_core *core, uint64_t now_ms, int64_t wall_ms)
     core->wall_ms = wall_ms;
     core->notice_count = 0;
     core->submit_count = 0;
+    core->turned_away = 0;
     core->changes.asked_count = 0;
     core->identity_changed = false;
     core->vote_changed = false;

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#define TURNED_AWAY_A_MS 100 /* as if those before were served at 100,000 a second */
+
 #define OWN_SIZE_MAX (KZ_RECORD_HEADER_SIZE + 60) /* of what is no client's: a digest */
 
 void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
@@ -222,7 +224,8 @@ static bool judge(struct kz_core *core, struct proposal *proposal, const struct 
                   const struct kz_entry *entry, struct kz_answer *out_answer)
 {
     if (kz_inflight_full(&core->inflight)) {
-        *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS);
+        /* The more are told, the later each: else they all come back at once, and again. */
+        *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS + core->turned_away++ / TURNED_AWAY_A_MS);
         return true;
     }
     if (command->status != KZ_OK) {

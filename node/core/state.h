@@ -301,6 +301,7 @@ struct kz_core {
     uint32_t notice_count;
     uint32_t peer_count;
     uint32_t submit_count;
+    uint32_t turned_away; /* commands of this step that were told to come back */
     uint32_t submit_capacity;
     enum kz_phase phase;
     enum kz_driver_role role;
