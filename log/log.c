@@ -124,7 +124,7 @@ static enum kz_status drop_bad_end(struct kz_log *log, struct kz_error *error)
 {
     enum kz_status status = KZ_OK;
     while (status == KZ_OK && log->head.last_index > log->head.applied_index) {
-        struct kz_batch *batch;
+        struct kz_batch *batch = NULL;
         uint64_t last = log->head.last_index;
         if (kz_log_read(log, last, 1, KZ_RECORD_SIZE_MAX, &batch, error) == KZ_OK) {
             kz_batch_release(batch);

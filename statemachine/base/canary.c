@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef KZ_CANARIES
-#error "only for a build with KZ_CANARIES"
-#endif
+#ifdef KZ_CANARIES /* the header has it otherwise */
 
 static const char *const names[KZ_CANARY_END] = {
     [KZ_CANARY_NONE] = "none",
@@ -39,3 +37,5 @@ bool kz_canary(enum kz_canary canary)
     if (chosen == KZ_CANARY_END) chosen = living();
     return chosen == canary;
 }
+
+#endif
