@@ -2,6 +2,7 @@
 #include "tests/simulation/attack.h"
 
 #include "node/core/memory.h"
+#include "tests/simulation/beyond.h"
 #include "tests/simulation/checks.h"
 #include "tests/simulation/harm.h"
 #include "tests/simulation/steward.h"
@@ -180,6 +181,8 @@ void kz_attack(const struct kz_plan *plan, struct kz_verdict *verdict)
         if (!attack.harm.is_out[id]) kz_steward_judge(&attack.steward, &attack.sim.nodes[id].disk);
     }
     kz_checks_end(&attack.checks, &attack.families, attack.harm.is_out);
+
+    if (plan->mode == KZ_MODE_BEYOND) kz_go_beyond(&attack.sim, &attack.checks);
 
     verdict->answers = attack.families.answers;
     kz_families_finish(&attack.families);

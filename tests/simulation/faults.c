@@ -125,6 +125,8 @@ static void draw_faults(struct kz_plan *plan, uint64_t *chance)
     for (int kind = 0; kind < KZ_FAULT_KIND_END; kind++) {
         bool on = draw(chance, 2) == 0;
         uint64_t often = kinds[kind].often_ms / 4 + draw(chance, (uint64_t)kinds[kind].often_ms);
+        bool loses = kind == KZ_FAULT_LOSE_DISK || kind == KZ_FAULT_LOSE_VOTE;
+        if (plan->mode == KZ_MODE_BEYOND && loses) on = false; /* all have to be there */
         if (kind == KZ_FAULT_NIGHT && plan->options.demo_rate > 0) on = false;
         for (uint64_t at = 300; on;) {
             at += 1 + draw(chance, 2 * often);
@@ -154,6 +156,7 @@ static void set_options(struct kz_plan *plan, uint64_t *chance)
         plan->options.founders = 3;
         plan->options.nodes = 6;
     }
+    if (plan->mode == KZ_MODE_BEYOND) plan->options.image_every = 0; /* the whole ledger is read */
     if (plan->mode == KZ_MODE_HOSTILE) {
         static const unsigned late[] = {6, 20, 100, 400};
         plan->options.late_one_in = late[draw(chance, 4)];
@@ -174,11 +177,6 @@ void kz_plan_make(struct kz_plan *plan, uint64_t seed, enum kz_attack_mode mode)
 {
     uint64_t chance = start_plan(plan, seed, mode);
     draw_faults(plan, &chance);
-    if (mode != KZ_MODE_BEYOND) return;
-
-    uint64_t place = draw(&chance, UINT32_MAX);
-    for (unsigned id = 1; id <= plan->options.nodes; id++)
-        add(plan, &(struct kz_sim_fault){plan->run_ms - 1, KZ_FAULT_ROT, id, place});
 }
 
 void kz_plan_finish(struct kz_plan *plan)
