@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real nodes through an evening and a morning of a demonstration clock, the leader killed between: each accepted `publish`
 and `morning` has its digest, which an independent reading of the export finds right; all ledgers are the same bytes.
+And a node whose ledger differs in one child of an old entry, which raft can not see: it stops, the others go on.
 
 Programs are found beside KEZEKD of the environment.
 """
@@ -99,6 +100,32 @@ class Digests(unittest.TestCase):
             lines.write_text(exports[0])
             run("kezek-audit", "import", "--from", lines, "--data", nodes.directory / "imported")
             run("kezek-audit", "verify", "--data", nodes.directory / "imported")
+
+    def ledger(self, now: datetime.datetime, child: int) -> str:
+        """A ledger with an accepted morning as its fifth entry, a minute old, by a clock that shows noon now."""
+        offset = 720 - (60 * now.hour + now.minute)
+        date = (now + datetime.timedelta(minutes=offset)).date().isoformat()
+        lines = [{"type": "membership"}, {"type": "territory", "territory": 1, "name": "№1", "utc_offset_minutes": offset}]
+        lines += [{"type": "application", "territory": 1, "birth_year": 2021, "kind": "ordinary", "category": "general",
+                   "evidence": "00" * 16, "child": f"{n:032x}", "secret_hash": "00" * 32} for n in (1, child)]
+        lines.append({"type": "morning", "territory": 1, "date": date, "result": "ok"})
+        time = int(now.timestamp() - 60) * 1000
+        return "".join(json.dumps({"index": i + 1, "time": time} | line) + "\n" for i, line in enumerate(lines))
+
+    def test_a_ledger_that_differs_is_found(self) -> None:
+        with cluster.Cluster(3) as nodes:
+            now = datetime.datetime.now(datetime.timezone.utc)
+            for node, child in zip(nodes, (2, 2, 3)):
+                lines = nodes.directory / "lines.jsonl"
+                lines.write_text(self.ledger(now, child))
+                run("kezek-audit", "import", "--from", lines, "--data", node.directory)
+                run("kezek-audit", "found", "--data", node.directory, "--cluster-id", cluster.CLUSTER_ID, "--cluster",
+                    node.roster)
+            nodes.start()
+            self.assertNotEqual(nodes[3].wait_exit(LIMIT_S), 0)
+            self.assertRegex(nodes[3].log(), r'halted reason="at entry 5 this node has state [0-9a-f]{32} .*kezek-audit verify')
+            self.assertEqual(self.wait_agreed(nodes, 0), 5)
+            nodes.wait_ready(LIMIT_S)
 
 
 if __name__ == "__main__":
