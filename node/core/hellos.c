@@ -64,6 +64,7 @@ void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer)
         .to = id,
         .members_index = core->members_index,
         .empty = kz_bootstrap_is_empty(core),
+        .disk_full = core->storing.disk_full,
         .rules = kz_agreement_rules_known(),
         .peer = core->options.self.peer,
         .client = core->options.self.client,
@@ -238,6 +239,7 @@ static void take(struct kz_core *core, struct kz_link_state *link,
     link->greeted = true;
     link->peer = hello->id;
     peer->empty = hello->empty;
+    peer->disk_full = hello->disk_full;
     peer->first_due = hello->empty;
     peer->rules = hello->rules;
     memcpy(peer->first, hello->first, KZ_ID_SIZE);

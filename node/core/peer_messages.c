@@ -5,6 +5,7 @@
 #include "statemachine/base/utf8.h"
 
 #define FLAG_EMPTY        1
+#define FLAG_DISK_FULL    2
 #define SENTENCE_SIZE_MAX 512
 
 static uint8_t *begin(struct kz_writer *writer)
@@ -69,7 +70,7 @@ void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *
     kz_write_bytes(writer, hello->first, KZ_ID_SIZE);
     kz_write_bytes(writer, hello->known, KZ_ID_SIZE);
     kz_write_u64(writer, hello->members_index);
-    kz_write_u8(writer, hello->empty ? FLAG_EMPTY : 0);
+    kz_write_u8(writer, (hello->empty ? FLAG_EMPTY : 0) | (hello->disk_full ? FLAG_DISK_FULL : 0));
     kz_write_u8(writer, hello->rules);
     write_address(writer, hello->peer);
     write_address(writer, hello->client);
@@ -88,7 +89,9 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
     read_id(&reader, hello.first);
     read_id(&reader, hello.known);
     hello.members_index = kz_read_u64(&reader);
-    hello.empty = read_below(&reader, FLAG_EMPTY + 1) == FLAG_EMPTY;
+    uint8_t flags = read_below(&reader, FLAG_EMPTY + FLAG_DISK_FULL + 1);
+    hello.empty = (flags & FLAG_EMPTY) != 0;
+    hello.disk_full = (flags & FLAG_DISK_FULL) != 0;
     hello.rules = kz_read_u8(&reader);
     hello.peer = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     hello.client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);

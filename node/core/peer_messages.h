@@ -12,7 +12,8 @@
  *                               64   16 hash of the first entry that it would write, zero: not yet
  *                               80   16 the dialed node's incarnation as it is pinned, zero: none
  *                               96    8 index of the last membership that it applied, 0: none
- *                              104    1 flags: bit 0 = its ledger is empty
+ *                              104    1 flags: bit 0 = its ledger is empty, bit 1 = its disk is
+ *                                       full
  *                              105    1 newest version of the rules that it knows, not zero
  *                              106    1 size of its peer address, then that
  *                                …    1 size of its client address, then that
@@ -95,6 +96,7 @@ struct kz_peer_hello {
     uint8_t known[KZ_ID_SIZE];
     uint64_t members_index;
     bool empty;
+    bool disk_full;
     uint8_t rules;
     struct kz_text peer;
     struct kz_text client;

@@ -75,7 +75,9 @@ void kz_peers_on_closed(struct kz_core *core, struct kz_link_state *link)
     struct kz_peer *peer = kz_peers_find(core, link->peer);
     if (peer == NULL) return;
     if (peer->dialed == link) peer->dialed = NULL;
-    if (peer->accepted == link) peer->accepted = NULL;
+    if (peer->accepted != link) return;
+    peer->accepted = NULL;
+    peer->disk_full = false;
 }
 
 void kz_peers_refuse(struct kz_core *core, struct kz_link_state *link, enum kz_refusal why,

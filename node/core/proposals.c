@@ -55,7 +55,7 @@ struct kz_gate kz_gate_of(struct kz_core *core)
     if (core->role != KZ_LEADER) return (struct kz_gate){KZ_ANSWER_NOT_LEADER, KZ_REASON_NONE, 0};
     if (!kz_driver_established(core->driver) || core->applied_term != core->term)
         return closed(KZ_REASON_STARTING);
-    if (core->storing.disk_full) return closed(KZ_REASON_DISK_FULL);
+    if (kz_storing_lacks_room(core)) return closed(KZ_REASON_DISK_FULL);
 
     uint64_t last_index = kz_driver_last_index(core->driver);
     notice_ledger_size(core, last_index);

@@ -55,6 +55,7 @@ struct kz_peer {
     struct kz_link_state *dialed;   /* ours to it, NULL: none */
     struct kz_link_state *accepted; /* its newest to us whose hello was good, NULL: none */
     bool empty;
+    bool disk_full;            /* as its last hello on `accepted` said */
     bool first_due;            /* it is empty: to be sent our first entry */
     uint8_t first[KZ_ID_SIZE]; /* hash of the first entry that it would write */
     uint64_t members_index;    /* of the last membership that it applied */
@@ -579,6 +580,9 @@ bool kz_storing_load(struct kz_core *core, const struct kz_load_underway *load, 
 void kz_storing_on_stored(struct kz_core *core, const struct kz_event *event);
 void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event);
 void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event);
+/* Returns: whether too many disks are full, as far as is known, for a majority of the voters to
+ * take what is new. */
+bool kz_storing_lacks_room(struct kz_core *core);
 /* On a full disk: hands leadership over, once, to a node that may have room; looks for room. */
 void kz_storing_check(struct kz_core *core);
 /* Orders the loads again that wait for an entry of which no repair is open. */

@@ -78,6 +78,7 @@ static void set_disk_full(struct kz_core *core, bool full)
     storing->disk_full = full;
     storing->gave_way = false;
     storing->looked_ms = core->now_ms;
+    core->greet = true;
     if (full) {
         kz_core_notice(core, KZ_NOTICE_ERROR,
                        "disk_full hint=\"reads go on, writes are refused until there is room\"");
@@ -124,6 +125,27 @@ void kz_storing_on_failed(struct kz_core *core, const struct kz_event *event)
         return;
     }
     set_disk_full(core, true);
+}
+
+static bool is_full(struct kz_core *core, uint64_t id)
+{
+    if (id == core->options.id) return core->storing.disk_full;
+    const struct kz_peer *peer = kz_peers_find(core, id);
+    return peer != NULL && peer->disk_full;
+}
+
+bool kz_storing_lacks_room(struct kz_core *core)
+{
+    const struct kz_membership_fields *members = kz_core_members(core);
+    unsigned voters = 0;
+    unsigned full = 0;
+    if (core->storing.disk_full) return true;
+    for (unsigned i = 0; i < members->count; i++) {
+        if (members->members[i].role != KZ_VOTER) continue;
+        voters++;
+        full += is_full(core, members->members[i].id);
+    }
+    return full > 0 && voters - full < voters / 2 + 1;
 }
 
 static void give_way(struct kz_core *core)

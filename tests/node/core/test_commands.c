@@ -346,6 +346,27 @@ static void a_leader_whose_disk_is_full_gives_way_to_one_that_has_room(void **st
     assert_true(kz_sim_converge(&sim, 3000));
 }
 
+static void a_leader_with_room_refuses_while_a_majority_has_none(void **state)
+{
+    (void)state;
+    struct kz_entry entry = kz_sim_application(10, 1);
+    uint64_t other = other_than(leader);
+    uint64_t third = 6 - leader - other;
+    sim.nodes[other].disk.low = true;
+    sim.nodes[third].disk.low = true;
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+    kz_sim_run(&sim, 500);
+    entry = kz_sim_application(11, 2);
+    struct kz_answer answer = kz_sim_ask(&client, &entry);
+    assert_int_equal(answer.code, KZ_ANSWER_UNAVAILABLE);
+    assert_int_equal(answer.reason, KZ_REASON_DISK_FULL);
+    assert_false(kz_sim_figures(&sim, leader).disk_full);
+
+    sim.nodes[third].disk.low = false;
+    kz_sim_run(&sim, 2000);
+    assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
+}
+
 /* All disks are full: what is in flight is kept, elections and reads go on, new commands are
  * refused until one looks for room and finds it. */
 static void full_disks_refuse_writes_alone(void **state)
@@ -451,6 +472,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_that_found_no_room_waits_for_it, begin, end),
         cmocka_unit_test_setup_teardown(a_leader_whose_disk_is_full_gives_way_to_one_that_has_room,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_leader_with_room_refuses_while_a_majority_has_none, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(full_disks_refuse_writes_alone, begin, end),
         cmocka_unit_test(a_ledger_near_its_end_warns_at_half_of_it_and_then_takes_nothing_more),
         cmocka_unit_test_setup_teardown(a_stopped_node_has_stored_its_results, begin, end),

@@ -31,6 +31,7 @@ static const struct kz_peer_hello example = {
     .known = {7},
     .members_index = 8,
     .empty = true,
+    .disk_full = true,
     .rules = 9,
     .peer = {"127.0.0.1:7203", 14},
     .client = {"127.0.0.1:7103", 14},
@@ -53,6 +54,7 @@ static void hello_comes_back_and_nothing_else_is_one(void **state)
     assert_memory_equal(again.known, example.known, KZ_ID_SIZE);
     assert_int_equal(again.members_index, 8);
     assert_true(again.empty);
+    assert_true(again.disk_full);
     assert_int_equal(again.rules, 9);
     assert_memory_equal(again.peer.bytes, "127.0.0.1:7203", 14);
     assert_memory_equal(again.client.bytes, "127.0.0.1:7103", 14);
@@ -78,7 +80,7 @@ static void the_hello_has_the_documented_offsets(void **state)
     assert_int_equal(body[64], 6);
     assert_int_equal(body[80], 7);
     assert_int_equal(body[96], 8);
-    assert_int_equal(body[104], 1);
+    assert_int_equal(body[104], 3);
     assert_int_equal(body[105], 9);
     assert_int_equal(body[106], 14);
     assert_int_equal(body[121], 14);
