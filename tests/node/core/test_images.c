@@ -97,6 +97,38 @@ static void a_start_from_an_image_equals_a_replay(void **state)
     assert_true(sim.nodes[3].started_from > last - 2 * EVERY);
 }
 
+static void images_of_images_are_as_good(void **state)
+{
+    (void)state;
+    kz_sim_start_all(&sim);
+    for (int generation = 0; generation < 4; generation++) {
+        uint64_t last = fill(25);
+        crash_all();
+        kz_sim_start_all(&sim);
+        assert_true(sim.nodes[1].started_from > last - 2 * EVERY);
+    }
+    go_on();
+}
+
+/* The image that is saved right after a replay has the entry that was replayed last. */
+static void an_image_of_what_was_replayed_is_started_from(void **state)
+{
+    (void)state;
+    sim.options.nodes = 1;
+    sim.options.image_every = 0;
+    kz_sim_start_all(&sim);
+    uint64_t last = fill(20);
+    crash_all();
+    sim.options.image_every = last;
+    kz_sim_start_all(&sim);
+    kz_sim_run(&sim, 1000);
+    assert_int_not_equal(sim.nodes[1].disk.images[0].index, 0);
+    crash_all();
+    kz_sim_start_all(&sim);
+    assert_true(sim.nodes[1].started_from >= last);
+    go_on();
+}
+
 static void an_image_without_a_tail_is_started_from(void **state)
 {
     (void)state;
@@ -423,6 +455,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_start_from_an_image_equals_a_replay, begin, end),
+        cmocka_unit_test_setup_teardown(images_of_images_are_as_good, begin, end),
+        cmocka_unit_test_setup_teardown(an_image_of_what_was_replayed_is_started_from, begin, end),
         cmocka_unit_test_setup_teardown(an_image_without_a_tail_is_started_from, begin, end),
         cmocka_unit_test_setup_teardown(
             two_images_are_kept_and_the_older_serves_when_the_newer_is_damaged, begin, end),
