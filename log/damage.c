@@ -342,12 +342,13 @@ enum kz_status kz_log_mend_end(struct kz_log *log, struct kz_error *error)
         status = end_is_sound(&transaction, &kz_result_form, log->head.applied_index, &results);
     }
     kz_transaction_abort(&transaction);
-    if (status != KZ_OK || (leaves && results)) return status;
+    if (status != KZ_OK) return status;
 
     status = kz_transaction_begin_write(log->store, WRITE_SIZE, error, &transaction);
-    if (status != KZ_OK) return status;
-    status = mend(log, &transaction, leaves, results, &head);
-    status = kz_log_end_write(log, &transaction, status);
-    if (status == KZ_OK) log->head = head;
-    return status;
+    if (status == KZ_OK) {
+        status = mend(log, &transaction, leaves, results, &head);
+        status = kz_log_end_write(log, &transaction, status);
+        if (status == KZ_OK) log->head = head;
+    }
+    return status == KZ_NO_SPACE && leaves && results ? KZ_OK : status;
 }

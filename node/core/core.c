@@ -132,8 +132,9 @@ enum kz_status kz_core_create(const struct kz_core_options *options, struct kz_c
         return status;
     }
     init_parts(core, options);
-    kz_members_copy(&core->dial,
+    kz_members_copy(&core->hinted,
                     options->ledger.members != NULL ? options->ledger.members : &core->list.fields);
+    kz_members_copy(&core->dial, &core->hinted.fields);
     kz_replaying_start(core, &options->ledger);
     *out_core = core;
     return KZ_OK;

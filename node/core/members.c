@@ -76,7 +76,7 @@ void kz_members_known(const struct kz_core *core, struct kz_membership_fields *o
 void kz_members_to_dial(const struct kz_core *core, struct kz_membership_fields *out)
 {
     kz_members_known(core, out);
-    if (out->count == 0) *out = core->list.fields;
+    if (out->count == 0) *out = core->hinted.fields;
     for (uint32_t i = 0; i < core->peer_count && out->count < KZ_MEMBERS_MAX; i++) {
         const struct kz_peer *peer = &core->peers[i];
         if (peer->accepted == NULL || peer->members_index <= core->members_index) continue;

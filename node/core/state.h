@@ -263,6 +263,7 @@ struct kz_core {
 
     struct kz_links links;
     struct kz_peer peers[KZ_PEERS_MAX];
+    struct kz_members hinted; /* while none is applied: the ledger's last one, or --cluster */
     struct kz_members dial;
     struct kz_members founders;   /* the first entry, when the cluster was founded with it */
     struct kz_batch *first_entry; /* while it is being stored */

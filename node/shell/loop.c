@@ -319,6 +319,16 @@ static struct kz_member member_of(uint64_t id, const struct kz_address *peer)
     return (struct kz_member){.id = id, .role = KZ_VOTER, .peer = text_of(peer)};
 }
 
+static struct kz_membership_fields roster_of(const struct kz_options *options)
+{
+    struct kz_membership_fields members = {.count = options->cluster.count};
+    for (uint8_t i = 0; i < options->cluster.count; i++) {
+        const struct kz_roster_member *member = &options->cluster.members[i];
+        members.members[i] = member_of(member->id, &member->peer);
+    }
+    return members;
+}
+
 static enum kz_status create_core(struct node *node)
 {
     const struct kz_options *options = node->options;
@@ -348,16 +358,12 @@ static enum kz_status create_core(struct node *node)
     memcpy(core.cluster, directory->identity.cluster, KZ_ID_SIZE);
     core.ledger.runs = kz_log_term_runs(directory->log, &core.ledger.run_count);
     kz_random_fill(&core.seed, sizeof core.seed);
-    if (core.ledger.last_index == 0) {
-        core.first.count = options->cluster.count;
-        for (uint8_t i = 0; i < options->cluster.count; i++) {
-            const struct kz_roster_member *member = &options->cluster.members[i];
-            core.first.members[i] = member_of(member->id, &member->peer);
-        }
-    }
-    struct kz_membership_fields members;
+    struct kz_membership_fields members = roster_of(options);
     struct kz_batch *batch = kz_directory_read_members(node->directory, &members);
-    if (batch != NULL) core.ledger.members = &members;
+    if (core.ledger.last_index == 0)
+        core.first = members;
+    else
+        core.ledger.members = &members;
     kz_images_open(options->data, directory->log, &core, node->arena, &node->opened);
     core.image = node->opened.image;
     enum kz_status status = kz_core_create(&core, &node->core, &node->error);

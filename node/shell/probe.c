@@ -156,7 +156,8 @@ static void on_fault(int number)
 static void watch(int number)
 {
     struct sigaction present;
-    struct sigaction action = {.sa_handler = on_fault, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_fault,
+                               .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
     if (sigaction(number, NULL, &present) != 0 || present.sa_handler != SIG_DFL) return;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(number, &action, NULL);
@@ -165,13 +166,14 @@ static void watch(int number)
 void kz_probe_watch(const char *directory)
 {
     if (!suspect_path(directory, last_words.path)) return;
-    int size = snprintf(last_words.line, sizeof last_words.line,
-                        "kezekd: reading or writing memory failed; the pages of %s/ledger may be "
-                        "damaged: the next start reads all of it, and kezek-audit verify --data %s "
-                        "names the entry\n",
-                        directory, directory);
+    int size =
+        snprintf(last_words.line, sizeof last_words.line,
+                 "kezekd: ended by a signal; the pages of %s/ledger may be damaged: the next "
+                 "start reads all of it, and kezek-audit verify --data %s names the entry\n",
+                 directory, directory);
     last_words.size = size < 0 ? 0 : (size_t)size;
     if (last_words.size >= sizeof last_words.line) last_words.size = sizeof last_words.line - 1;
     watch(SIGSEGV);
     watch(SIGBUS);
+    watch(SIGABRT);
 }

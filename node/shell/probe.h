@@ -14,7 +14,7 @@
  * KZ_IO. What opening it says by itself is for whoever opens it next. */
 enum kz_status kz_probe_ledger(const char *directory, uint64_t map_size, struct kz_error *error);
 
-/* From now on a SIGSEGV or SIGBUS of this process leaves a last line, and DIR/suspect. */
+/* From now on a SIGSEGV, SIGBUS or SIGABRT of this process leaves a last line, and DIR/suspect. */
 void kz_probe_watch(const char *directory);
 
 #endif
