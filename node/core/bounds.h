@@ -17,6 +17,9 @@
 #define KZ_PENDING_PER_LINK_MAX 8192
 #define KZ_PENDING_READS_SIZE   (32u * 1024 * 1024) /* of the questions of reads that wait */
 
+/* Changes of the members and the leader, asked for in one step, and waiting. */
+#define KZ_CHANGES_MAX 16
+
 /* Entries that the rules refused, of an actor and minute; --refusals-per-minute. */
 #define KZ_REFUSALS_PER_MINUTE 100
 

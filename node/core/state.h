@@ -17,6 +17,7 @@
 #include "client/wire/members.h"
 #include "client/wire/messages.h"
 #include "node/core/agreement.h"
+#include "node/core/bounds.h"
 #include "node/core/budget.h"
 #include "node/core/clock.h"
 #include "node/core/core.h"
@@ -214,8 +215,6 @@ struct kz_clockwork {
 };
 
 /* ---- Changes of the members and of the leader (changes.c) ---- */
-
-#define KZ_CHANGES_MAX 16 /* asked for in one step, and waiting */
 
 struct kz_change_asked {
     kz_link link;

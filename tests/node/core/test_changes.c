@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stories of memberships: nodes that join, are promoted, lost, replaced, removed; leaders that are
  * moved. */
+#include "node/core/bounds.h"
 #include "tests/simulation/sim.h"
 
 #include <setjmp.h>
@@ -401,6 +402,38 @@ static void a_second_change_waits_for_the_first(void **state)
     kz_sim_disconnect(&client);
 }
 
+static void more_changes_than_are_taken_are_told_to_come_back(void **state)
+{
+    (void)state;
+    uint8_t bytes[(KZ_CHANGES_MAX + 1) * KZ_CHANGE_FRAME_SIZE_MAX];
+    char addresses[2][16];
+    struct kz_sim_client client;
+    struct kz_changed changed;
+    struct kz_frame frame;
+    unsigned busy = 0;
+    unsigned done = 0;
+    kz_sim_connect(&sim, &client, kz_sim_leader(&sim));
+    kz_sim_run(&sim, 10);
+    struct kz_change change = change_of(KZ_CHANGE_ADD, 4, addresses);
+    for (unsigned round = 0; round < 2; round++) { /* in one step; and while others wait */
+        struct kz_writer writer = kz_writer_init(bytes, sizeof(bytes));
+        for (unsigned i = 0; i < KZ_CHANGES_MAX + 1; i++)
+            kz_change_encode(&writer, i, &change);
+        kz_sim_send(&client, &writer);
+    }
+    for (unsigned ms = 0; ms < 500; ms++) {
+        kz_sim_run(&sim, 1);
+        while (kz_sim_take(&client, KZ_MESSAGE_CHANGED, &frame)) {
+            assert_int_equal(kz_changed_decode(&frame, &changed), KZ_OK);
+            done += changed.code == KZ_ANSWER_APPLIED;
+            busy += changed.code == KZ_ANSWER_BUSY && changed.reason == KZ_REASON_PENDING;
+        }
+    }
+    assert_int_equal(done + busy, 2 * (KZ_CHANGES_MAX + 1));
+    assert_true(done >= KZ_CHANGES_MAX && busy >= 2);
+    kz_sim_disconnect(&client);
+}
+
 /* RAFT's single-server hole: a leader that has committed nothing of its own term yet. */
 static void a_leader_that_committed_nothing_changes_nothing(void **state)
 {
@@ -771,6 +804,7 @@ int main(void)
         STORY(only_an_operator_changes_members_once_there_are_actors),
         STORY(a_repeat_of_what_holds_is_done_and_appends_nothing),
         STORY(a_second_change_waits_for_the_first),
+        STORY(more_changes_than_are_taken_are_told_to_come_back),
         STORY(a_leader_that_committed_nothing_changes_nothing),
         STORY(a_change_of_a_leader_cut_off_is_unknown_and_rolled_back),
         STORY(a_removed_node_ends_and_disturbs_nobody),
