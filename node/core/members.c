@@ -75,7 +75,8 @@ void kz_members_known(const struct kz_core *core, struct kz_membership_fields *o
 
 void kz_members_to_dial(const struct kz_core *core, struct kz_membership_fields *out)
 {
-    kz_members_known(core, out);
+    *out = (struct kz_membership_fields){0};
+    if (core->phase == KZ_RUNNING) kz_members_known(core, out);
     if (out->count == 0) *out = core->hinted.fields;
     for (uint32_t i = 0; i < core->peer_count && out->count < KZ_MEMBERS_MAX; i++) {
         const struct kz_peer *peer = &core->peers[i];

@@ -266,11 +266,11 @@ void kz_repairing_on_fetch(struct kz_core *core, struct kz_peer *peer, const str
 
 /* ---- Asking ---- */
 
-/* Whom this node knows: while it has applied no membership, those whom the runner found. */
+/* Whom this node knows; while it reads its ledger the last membership there, not the one that it
+ * has come to, whose members may be gone. */
 static const struct kz_membership_fields *members_of(const struct kz_core *core)
 {
-    const struct kz_membership_fields *members = kz_core_members(core);
-    return members->count > 0 ? members : &core->hinted.fields;
+    return core->phase == KZ_RUNNING ? kz_core_members(core) : &core->dial.fields;
 }
 
 static void ask(struct kz_core *core, struct kz_repair *repair)

@@ -262,7 +262,7 @@ struct kz_core {
 
     struct kz_links links;
     struct kz_peer peers[KZ_PEERS_MAX];
-    struct kz_members hinted; /* while none is applied: the ledger's last one, or --cluster */
+    struct kz_members hinted; /* until raft runs: the last one of the ledger, or --cluster */
     struct kz_members dial;
     struct kz_members founders;   /* the first entry, when the cluster was founded with it */
     struct kz_batch *first_entry; /* while it is being stored */
@@ -350,8 +350,9 @@ const struct kz_membership_fields *kz_core_members(const struct kz_core *core);
 /* Fills OUT with the members of the appended and of the applied membership: whoever may have to be
  * heard. */
 void kz_members_known(const struct kz_core *core, struct kz_membership_fields *out);
-/* Fills OUT with those to keep a connection to: the known ones, before there are any --cluster, and
- * whoever speaks to us and knows a later membership than we do. */
+/* Fills OUT with those to keep a connection to: the known ones (before raft runs, those whom the
+ * runner found in the ledger, or --cluster), and whoever speaks to us and knows a later membership
+ * than we do. */
 void kz_members_to_dial(const struct kz_core *core, struct kz_membership_fields *out);
 /* The membership of entry INDEX was applied. */
 void kz_members_on_applied(struct kz_core *core, uint64_t index,
