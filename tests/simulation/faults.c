@@ -150,6 +150,7 @@ static void set_options(struct kz_plan *plan, uint64_t *chance)
         .demo_rate = rates[draw(chance, 5)],
         .image_every = draw(chance, 2) == 0 ? 20 + draw(chance, 60) : 0,
         .scrub_pass_ms = draw(chance, 2) == 0 ? 300 + draw(chance, 3000) : 0,
+        .digest_interval = 10 + (uint32_t)(plan->seed % 90),
         .refusals = 1000000,
     };
     if (plan->mode == KZ_MODE_MEMBERS) {
