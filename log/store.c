@@ -69,7 +69,8 @@ static enum kz_status status_of(int code)
     case MDB_KEYEXIST:
     case MDB_BAD_TXN:
     case MDB_BAD_DBI:
-    case MDB_BAD_VALSIZE: return KZ_CORRUPT;
+    case MDB_BAD_VALSIZE:
+    case MDB_MAP_RESIZED: /* nobody else writes: the first pages lie */ return KZ_CORRUPT;
     default: return KZ_IO;
     }
 }

@@ -37,7 +37,14 @@ static void read_load(struct kz_loader *loader, struct load *load)
     load->batch = NULL;
 }
 
-/* Finds out what a load that failed with KZ_CORRUPT met: it read no further than its bytes go. */
+/* Returns: whether bytes of the ledger, and not the world, made a load fail. */
+static bool is_of_bytes(enum kz_status status)
+{
+    return status == KZ_CORRUPT || status == KZ_MALFORMED || status == KZ_NEWER;
+}
+
+/* Finds out what a load that the ledger's bytes made fail met: it read no further than its bytes
+ * go. */
 static void examine(struct kz_loader *loader, struct load *load)
 {
     const struct kz_load_order *order = &load->order;
@@ -47,6 +54,7 @@ static void examine(struct kz_loader *loader, struct load *load)
 
     enum kz_status status =
         kz_log_examine(loader->log, order->first, count, order->with_results, &load->fault, &error);
+    load->status = KZ_CORRUPT;
     if (status == KZ_OK) return;
     load->status = status;
     load->error = error;
@@ -59,7 +67,7 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
     while ((job = kz_jobs_take(jobs)) != NULL) {
         struct kz_jobs done = {0};
         read_load(context, (struct load *)job);
-        if (((struct load *)job)->status == KZ_CORRUPT) examine(context, (struct load *)job);
+        if (is_of_bytes(((struct load *)job)->status)) examine(context, (struct load *)job);
         kz_jobs_add(&done, job);
         kz_worker_done(worker, done);
     }

@@ -383,6 +383,24 @@ static void an_older_copy_of_the_file_is_refused(void **state)
     kz_log_close(open_as(KZ_LOG_EXISTING)); /* nothing is known any more */
 }
 
+/* Under an open ledger: its first pages are believed at each read. */
+static void first_pages_that_lie_are_damage_to_the_pages(void **state)
+{
+    (void)state;
+    uint8_t noise[2 * PAGE_SIZE];
+    struct kz_fault fault;
+    struct kz_error error = {.text = ""};
+    struct kz_batch *batch = NULL;
+    struct kz_log *log = open_as(KZ_LOG_READ_ONLY);
+    memset(noise, 0xa5, sizeof noise);
+    write_at(0, noise, sizeof noise);
+    assert_int_equal(kz_log_read(log, 1, 10, SIZE_MAX, &batch, &error), KZ_CORRUPT);
+    assert_int_equal(kz_log_examine(log, 1, 10, true, &fault, &error), KZ_OK);
+    assert_int_equal(fault.damage, KZ_DAMAGE_PAGES);
+    put_back();
+    kz_log_close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup(a_row_of_another_size_is_left_alone, as_written),
         cmocka_unit_test_setup(the_last_leaves_are_mended_at_the_opening, as_written),
         cmocka_unit_test_setup(the_last_results_are_given_up_at_the_opening, as_written),
+        cmocka_unit_test_setup(first_pages_that_lie_are_damage_to_the_pages, as_written),
         cmocka_unit_test_setup(an_older_copy_of_the_file_is_refused, as_written),
     };
     return cmocka_run_group_tests_name("repair", tests, set_up, tear_down);
