@@ -4,7 +4,7 @@
 also of nodes that are killed and started on the full disk; writes are refused with "disk is full", and go on when there is
 room. The journals are on the full disks too.
 
-Needs root, for the mounts; says so and passes over it without. Programs are found beside KEZEKD of the environment.
+Likewise a ledger's map that is full. The disks need root, for the mounts; it says so and passes over them without. Programs are found beside KEZEKD of the environment.
 """
 from __future__ import annotations
 
@@ -22,6 +22,36 @@ PROGRAMS = pathlib.Path(cluster.PROGRAM).parent
 DISK_SIZE = 96 << 20
 ROUNDS = 3
 PATIENCE = 60
+
+
+def kezek(nodes: cluster.Cluster, *words: object, timeout: int = 10) -> subprocess.CompletedProcess:
+    endpoints = ",".join(f"127.0.0.1:{node.client}" for node in nodes)
+    return subprocess.run([str(PROGRAMS / "kezek"), *map(str, words), "--endpoints", endpoints, "--timeout", str(timeout)],
+                          capture_output=True, text=True, timeout=2 * PATIENCE)
+
+
+class MapFull(unittest.TestCase):
+    """The end of the ledger's map is told like that of the disk, and a larger map is room."""
+
+    def test_a_full_map_refuses_writes_alone(self) -> None:
+        with cluster.Cluster(3) as nodes:
+            nodes.start("--map-size", "4M").wait_ready(PATIENCE)
+            lines = [{"type": "territory", "territory": 1, "name": "Қала", "utc_offset_minutes": 300}]
+            lines += [{"type": "application", "territory": 1, "birth_year": 2021, "kind": "ordinary", "category": "general",
+                       "evidence": "00" * 16, "child": f"{child:032x}", "secret_hash": "00" * 32} for child in range(1, 40_000)]
+            file = nodes.directory / "load.jsonl"
+            file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            done = kezek(nodes, "load", file, timeout=5)
+            self.assertEqual(done.returncode, 3, done.stderr[-2000:])
+            self.assertIn("disk is full", done.stderr)
+            self.assertTrue(all(node.is_running() for node in nodes))
+            self.assertEqual(kezek(nodes, "queue", 1, 2021, "ordinary").returncode, 0)
+
+            self.assertEqual(nodes.stop(), [0, 0, 0])
+            nodes.start("--map-size", "64M").wait_ready(PATIENCE)
+            done = kezek(nodes, "apply", "--territory", 1, "--birth-year", 2021, "--kind", "ordinary", "--category", "general",
+                         "--child", "f" * 32)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class DiskFull(unittest.TestCase):
@@ -42,7 +72,6 @@ class DiskFull(unittest.TestCase):
             node.directory = disk.path / "node"
             node.journal = disk.path / "journal"
         print(f"the disks are {self.disks[0].kind}", file=sys.stderr)
-        self.endpoints = ",".join(f"127.0.0.1:{node.client}" for node in self.nodes)
         self.acknowledged: dict[str, int] = {}
         self.asked = 0
 
@@ -56,8 +85,7 @@ class DiskFull(unittest.TestCase):
     # ---- Asking ----
 
     def kezek(self, *words: object, timeout: int = 10) -> subprocess.CompletedProcess:
-        return subprocess.run([str(PROGRAMS / "kezek"), *map(str, words), "--endpoints", self.endpoints, "--timeout", str(timeout)],
-                              capture_output=True, text=True, timeout=PATIENCE)
+        return kezek(self.nodes, *words, timeout=timeout)
 
     def apply(self, timeout: int = 10) -> subprocess.CompletedProcess:
         self.asked += 1
