@@ -116,7 +116,8 @@ static void fail_write(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
     later(harm, restart_ms + AGAIN_MS, KZ_UNDO_START, id, 0);
 }
 
-/* A node loses records or leaves, not both: of an entry without either, a second node's word is
+/* Results are left alone where members change: a node that lost them all begins with the founders.
+ * A node loses records or leaves, not both: of an entry without either, a second node's word is
  * needed to prove a third's, and that one may be behind. */
 static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
 {
@@ -129,7 +130,8 @@ static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
     if (*damage == KZ_DAMAGE_NONE) *damage = number % 3 == 0 ? KZ_DAMAGE_LEAF : KZ_DAMAGE_RECORD;
     uint64_t back = number / 5 % (number % 2 == 0 ? 3 : last);
     uint64_t index = back < last ? last - back : 1;
-    if (number % 5 == 0)
+    bool joins = harm->sim->options.founders < harm->sim->options.nodes;
+    if (number % 5 == 0 && !joins)
         kz_sim_disk_rot(disk, index - (index - 1) % 1024, KZ_DAMAGE_RESULTS);
     else
         kz_sim_disk_rot(disk, index, *damage);
