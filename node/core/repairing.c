@@ -468,6 +468,20 @@ static void on_done(struct kz_core *core, struct kz_repair *repair)
         halt_beyond_repair(core, index);
 }
 
+/* Returns: whether no other voter gave what stood here: then the leaf, which says what that was,
+ * has rotted too since it was looked at. */
+static bool all_were_wrong(const struct kz_core *core, struct kz_repair *repair)
+{
+    const struct kz_membership_fields *members = members_of(core);
+    for (unsigned i = 0; i < members->count; i++) {
+        const struct kz_member *member = &members->members[i];
+        if (member->role != KZ_VOTER || member->id == core->options.id) continue;
+        const struct kz_help *help = help_of(repair, member->id);
+        if (help == NULL || help->state != KZ_HELP_WRONG) return false;
+    }
+    return true;
+}
+
 /* What GIVER gave, and whoever gave the same, was not what stood here. */
 static void on_mismatch(struct kz_core *core, struct kz_repair *repair)
 {
@@ -487,6 +501,13 @@ static void on_mismatch(struct kz_core *core, struct kz_repair *repair)
     }
     drop_help(given);
     given->state = KZ_HELP_WRONG;
+    if (repair->fault.damage == KZ_DAMAGE_RECORD && all_were_wrong(core, repair)) {
+        repair->fault.damage = KZ_DAMAGE_BOTH;
+        for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++)
+            drop_help(&repair->helps[i]);
+        memset(repair->helps, 0, sizeof(repair->helps));
+        repair->asked_ms = 0;
+    }
 }
 
 void kz_repairing_on_repaired(struct kz_core *core, const struct kz_event *event)

@@ -268,6 +268,23 @@ static void it_waits_for_a_peer_and_says_which_entry(void **state)
     assert_true(kz_sim_elect(&sim, 5000) != 0);
 }
 
+static void damage_that_grows_while_it_waits_is_repaired(void **state)
+{
+    (void)state;
+    begin(3, 21, 0);
+    crash_all();
+    kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, 1);
+    kz_sim_run(&sim, 1000);
+    assert_int_equal(kz_sim_figures(&sim, 1).damaged_index, MIDDLE);
+    kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_LEAF);
+    kz_sim_start(&sim, 2);
+    kz_sim_start(&sim, 3);
+    assert_true(await_sound(1, 5000));
+    assert_true(kz_sim_converge(&sim, 5000));
+    assert_same_disks();
+}
+
 static void one_other_node_is_no_proof(void **state)
 {
     (void)state;
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test_teardown(an_entry_that_is_in_memory_needs_nobody, end),
         cmocka_unit_test_teardown(a_leader_feeds_nothing_damaged, end),
         cmocka_unit_test_teardown(it_waits_for_a_peer_and_says_which_entry, end),
+        cmocka_unit_test_teardown(damage_that_grows_while_it_waits_is_repaired, end),
         cmocka_unit_test_teardown(one_other_node_is_no_proof, end),
         cmocka_unit_test_teardown(damaged_everywhere_at_the_start_all_halt_and_name_it, end),
         cmocka_unit_test_teardown(damaged_everywhere_while_serving_all_halt_and_name_it, end),
