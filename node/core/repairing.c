@@ -410,9 +410,9 @@ static void run(struct kz_core *core, struct kz_repair *repair)
 {
     if (repair->fault.index == 0 || repair->ticket != 0) return;
     if (repair->fault.damage == KZ_DAMAGE_LEAF) {
-        if (repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS)
-            order(core, repair, NULL);
+        if (repair->asked_ms != 0 && core->now_ms - repair->asked_ms < ASK_MS) return;
         repair->asked_ms = core->now_ms;
+        order(core, repair, NULL);
         return;
     }
     const struct kz_help *help = choose(core, repair);

@@ -112,6 +112,22 @@ static void a_starting_node_fetches_the_first_entry(void **state)
     repaired_at_the_start(KZ_DAMAGE_RECORD, 1);
 }
 
+/* Others talk to it all the time, so it is stepped more often than it tries. */
+static void a_repair_that_found_no_room_is_tried_again(void **state)
+{
+    (void)state;
+    begin(3, 5, 0);
+    kz_sim_crash(&sim, 2);
+    kz_sim_rot(&sim, 2, MIDDLE, KZ_DAMAGE_LEAF);
+    sim.nodes[2].disk.full = true;
+    kz_sim_start(&sim, 2);
+    kz_sim_run(&sim, 1000);
+    assert_true(kz_sim_is_rotten(&sim, 2));
+    sim.nodes[2].disk.full = false;
+    assert_true(kz_sim_converge(&sim, 5000));
+    assert_false(kz_sim_is_rotten(&sim, 2));
+}
+
 static void a_starting_node_makes_a_leaf_again(void **state)
 {
     (void)state;
@@ -427,6 +443,7 @@ int main(void)
         cmocka_unit_test_teardown(a_starting_node_fetches_a_record, end),
         cmocka_unit_test_teardown(a_starting_node_fetches_the_first_entry, end),
         cmocka_unit_test_teardown(a_starting_node_makes_a_leaf_again, end),
+        cmocka_unit_test_teardown(a_repair_that_found_no_room_is_tried_again, end),
         cmocka_unit_test_teardown(a_starting_node_takes_what_a_majority_gave_alike, end),
         cmocka_unit_test_teardown(many_damaged_entries_are_repaired_one_by_one, end),
         cmocka_unit_test_teardown(the_tail_is_repaired_before_raft_starts, end),
