@@ -7,7 +7,7 @@
  * 1. One image at a time. DIR/state/new becomes an image when the copy ended well and the results
  * up to its entry are stored.
  * 2. The copy ends with the process (killed or not), holds none of its sockets and locks, runs at
- *    the lowest priority and is the first that a system without memory kills.
+ *    a low priority and is the first that a system without memory kills.
  * 3. Afterwards the pages that were copied are made huge again, on another thread, so that the next
  *    fork is as short as this one. */
 #ifndef KZ_SAVER_H
