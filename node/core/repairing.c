@@ -9,9 +9,10 @@
 
 #include <string.h>
 
-#define ASK_MS    200  /* between two times that the others are asked */
-#define GRACE_MS  1000 /* before a halt: the others hear first that this copy is damaged too */
-#define TIMES_MAX 3    /* that one entry is repaired and found damaged again */
+#define ASK_MS      200  /* between two times that the others are asked */
+#define GRACE_MS    1000 /* before a halt: the others hear first that this copy is damaged too */
+#define HANDOVER_MS 5000 /* between two attempts */
+#define TIMES_MAX   3    /* that one entry is repaired and found damaged again */
 
 /* ---- The table ---- */
 
@@ -406,6 +407,33 @@ static void halt_lost(struct kz_core *core, const struct kz_repair *repair)
                  (unsigned long long)repair->fault.index, place_text(repair->fault.damage));
 }
 
+/* Returns: whether a voter, whose word is needed for what the entry was, lacks it too, and can get
+ * it from nobody as long as this node leads. */
+static bool starves_a_voter(const struct kz_core *core, const struct kz_repair *repair)
+{
+    if (core->role != KZ_LEADER || core->now_ms - repair->begun_ms < GRACE_MS) return false;
+    const struct kz_membership_fields *members = kz_core_members(core);
+    for (unsigned i = 0; i < members->count; i++) {
+        const struct kz_member *member = &members->members[i];
+        if (member->role != KZ_VOTER || member->id == core->options.id) continue;
+        if (kz_driver_match(core->driver, member->id) < repair->fault.index) return true;
+    }
+    return false;
+}
+
+/* Lets somebody lead who has the entry; this node is repaired once enough others have it. */
+static void hand_over(struct kz_core *core, const struct kz_repair *repair)
+{
+    if (core->now_ms < core->transfer_after_ms) return;
+
+    core->transfer_after_ms = core->now_ms + HANDOVER_MS;
+    kz_core_notice(core, KZ_NOTICE_WARNING, "entry_missing index=%llu leadership=\"handed over\"",
+                   (unsigned long long)repair->fault.index);
+    struct kz_error error;
+    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, 0, &error);
+    if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
+}
+
 static void run(struct kz_core *core, struct kz_repair *repair)
 {
     if (repair->fault.index == 0 || repair->ticket != 0) return;
@@ -424,6 +452,7 @@ static void run(struct kz_core *core, struct kz_repair *repair)
         halt_lost(core, repair);
         return;
     }
+    if (starves_a_voter(core, repair)) hand_over(core, repair);
     if (repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS) ask(core, repair);
 }
 
