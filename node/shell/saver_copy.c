@@ -15,7 +15,8 @@
 /* Synced in between, so that the ledger's own syncs never wait for gigabytes. */
 #define SYNC_SIZE ((size_t)32 << 20)
 #define COPY_FILE 3 /* its descriptor in the copy, the only one left */
-#define LOW_NICE  19
+/* Behind the node, but not behind everything else: while it runs, memory is held twice. */
+#define LOW_NICE 10
 
 static struct output {
     size_t size; /* in the buffer */
