@@ -19,6 +19,7 @@
 #define NOTICING_MS  400 /* until half-open connections are found */
 #define ELECTIONS_MS (5 * 2 * ELECTION_MS)
 #define SETTLE_MS    30000
+#define PROBE_MS     5000
 #define RESULTS_MS   400 /* results are stored lazily */
 #define REAL_S_MAX   120 /* a run that takes longer in this world hangs */
 
@@ -111,6 +112,8 @@ static void recover(struct attack *attack)
     while (attack->checks.count == count) {
         if (attack->sim.now_ms - begun_ms > limit_ms)
             kz_broken("no entry is committed within %" PRIu64 " ms of healing", limit_ms);
+        if ((attack->sim.now_ms - begun_ms) % PROBE_MS == PROBE_MS - 1)
+            kz_families_probe(&attack->families); /* who had the last one may have crashed */
         tick(attack);
     }
     kz_verdict->recover_ms = attack->sim.now_ms - begun_ms;
