@@ -23,6 +23,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a ledger is little-end
 #define MAP_SIZE_LEAST   (UINT64_C(1) << 30)
 #define FILE_STEP_MIN    (UINT64_C(256) << 10)
 #define FILE_STEP_MAX    (UINT64_C(64) << 20)
+#define ZERO_STEP        (UINT64_C(256) << 10)
+#define SMALL_WRITE_MAX  (UINT64_C(64) << 10)
 #define FILE_MODE        0600
 #define LOCK_FILE_SIZE   8192 /* a hundred readers and more */
 #define ROOM_SHARE       8    /* of the map, the room takes this part at most */
@@ -33,7 +35,8 @@ struct kz_store {
     int file; /* LMDB's own descriptor of the data file */
     uint64_t page_size;
     uint64_t map_size;
-    uint64_t room; /* bytes of file to be kept behind what the next write needs */
+    uint64_t room;       /* bytes of file to be kept behind what the next write needs */
+    uint64_t zeroed_end; /* behind the blocks that zero_ahead() wrote */
     bool has_room;
     char path[];
 };
@@ -147,6 +150,26 @@ static enum kz_status reserve(struct kz_store *store, uint64_t size, struct kz_e
     return code == 0 ? KZ_OK : fail(store, code, error);
 }
 
+/* Writes zeros over blocks behind the last page in use, ahead of a small write. The first write of
+ * a reserved block changes the file's extents too, and a commit would wait for these apart from its
+ * pages: so it does once for many blocks. (A large write does so by itself.) */
+static enum kz_status zero_ahead(struct kz_store *store, uint64_t size, struct kz_error *error)
+{
+    static const uint8_t zeros[ZERO_STEP];
+    struct stat file;
+    uint64_t used = kz_store_used_bytes(store);
+    if (size > SMALL_WRITE_MAX || used + 2 * size <= store->zeroed_end) return KZ_OK;
+    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+
+    uint64_t begin = used > store->zeroed_end ? used : store->zeroed_end;
+    uint64_t end = smaller(begin + ZERO_STEP, (uint64_t)file.st_size);
+    if (begin >= end) return KZ_OK;
+    ssize_t written = pwrite(store->file, zeros, end - begin, (off_t)begin);
+    if (written < 0) return fail(store, errno, error);
+    store->zeroed_end = begin + (uint64_t)written;
+    return KZ_OK;
+}
+
 void kz_store_keep_room(struct kz_store *store, uint64_t size)
 {
     store->room = smaller(size, store->map_size / ROOM_SHARE);
@@ -162,6 +185,7 @@ enum kz_status kz_transaction_begin_write(struct kz_store *store, uint64_t size,
                                           struct kz_transaction *out_transaction)
 {
     enum kz_status status = reserve(store, size, error);
+    if (status == KZ_OK) status = zero_ahead(store, size, error);
     if (status != KZ_OK) return status;
     return begin(store, 0, error, out_transaction);
 }

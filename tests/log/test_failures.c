@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PAGE_WRITE_MAX (16 << 10) /* LMDB gives no more to one pwrite() here */
+
 static char directory[PATH_SIZE];
 
 static int set_up(void **state)
@@ -43,6 +45,7 @@ static int tear_down(void **state)
 
 static int calls_left = -1;
 static int call_errno = EIO;
+static unsigned zero_steps; /* writes of zeros ahead of others, known by their size */
 
 static bool call_fails(void)
 {
@@ -57,6 +60,7 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+    zero_steps += size > PAGE_WRITE_MAX;
     return size != KZ_REACHED_SIZE && call_fails() ? -1 : real(file, bytes, size, offset);
 }
 
@@ -165,6 +169,21 @@ static void a_full_disk_changes_nothing_and_the_log_goes_on(void **state)
         }
         assert_entries(log, last + 20);
     }
+    kz_log_close(log);
+}
+
+static void many_small_writes_share_the_zeros_ahead_of_them(void **state)
+{
+    (void)state;
+    struct kz_log *log = open_log(directory);
+    zero_steps = 0;
+    for (unsigned i = 0; i < 40; i++)
+        append(log, 1, 1);
+    assert_true(zero_steps <= 1); /* there may be zeros since it was opened */
+    for (unsigned i = 0; i < 40; i++)
+        append(log, 100, 1); /* 1.1 MB in all */
+    assert_in_range(zero_steps, 1, 10);
+    assert_entries(log, 4040);
     kz_log_close(log);
 }
 
@@ -460,6 +479,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_disk_poisons_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_changes_nothing_and_the_log_goes_on, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(many_small_writes_share_the_zeros_ahead_of_them, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_full_map_changes_nothing_and_the_log_goes_on, set_up,
                                         tear_down),
