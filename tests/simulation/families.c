@@ -416,7 +416,7 @@ static void run_family(struct kz_families *families, unsigned i)
     if (!family->connected) return;
     for (uint32_t e = i; e < families->count; e += KZ_CLIENTS)
         look_after(families, i, e);
-    if (family->question.tag != 0 || chance(families, 20) != 0) return;
+    if (family->question.tag != 0 || chance(families, 6) != 0) return;
     uint32_t e = families->count > 0 ? (uint32_t)chance(families, families->count) : 0;
     bool fate = families->errands[e].state == KZ_ERRAND_DONE && chance(families, 2) == 0;
     ask(families, i, fate ? e : KZ_ERRANDS_MAX);
