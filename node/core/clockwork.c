@@ -14,6 +14,13 @@ void kz_clockwork_init(struct kz_clockwork *clockwork)
     *clockwork = (struct kz_clockwork){.look = true, .next_due = INT64_MAX, .accepted = true};
 }
 
+void kz_clockwork_lead(struct kz_clockwork *clockwork)
+{
+    clockwork->look = true;
+    clockwork->last_index = 0; /* what was appended before is applied or gone once an entry of
+                                 this term is */
+}
+
 static bool in_flight(const struct kz_core *core)
 {
     return core->clockwork.last_index > core->applied;

@@ -237,7 +237,7 @@ static void on_leader_found(struct kz_core *core)
                    (unsigned long long)core->leader, (unsigned long long)core->term);
     if (core->leader != core->options.id) return;
     core->figures.elections++;
-    core->clockwork.look = true;
+    kz_clockwork_lead(&core->clockwork);
     core->stamped = 0;
 }
 

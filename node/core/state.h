@@ -442,6 +442,8 @@ void kz_proposals_run(struct kz_core *core);
 /* clockwork.c */
 
 void kz_clockwork_init(struct kz_clockwork *clockwork);
+/* This node leads now. */
+void kz_clockwork_lead(struct kz_clockwork *clockwork);
 /* Fills in what is due at TIME, when it may be asked. Returns: how many of `entries`. */
 uint32_t kz_clockwork_due(struct kz_core *core, int64_t time);
 /* An entry of TYPE was applied with RESULT. */
