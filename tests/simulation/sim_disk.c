@@ -247,9 +247,19 @@ enum kz_status kz_sim_disk_repair(struct kz_sim_disk *disk, const struct kz_repa
     return kz_log_repair(disk->log, &repair, &error);
 }
 
+/* Lists what a failed write left on the medium, while it can be read. */
+static void list_again(struct kz_sim_disk *disk)
+{
+    struct kz_error error;
+    kz_sim_disk_close(disk);
+    (void)kz_sim_disk_open(disk, &error);
+    kz_sim_disk_close(disk);
+}
+
 void kz_sim_disk_rot(struct kz_sim_disk *disk, uint64_t index, enum kz_damage damage)
 {
     KZ_ASSERT(index > 0 && index <= disk->last);
+    if (disk->doubtful) list_again(disk);
     if (damage == KZ_DAMAGE_RECORD || damage == KZ_DAMAGE_BOTH)
         kz_sim_medium_rot(disk->medium, KZ_TABLE_ENTRIES, index, 8 * 9);
     if (damage == KZ_DAMAGE_LEAF || damage == KZ_DAMAGE_BOTH)

@@ -33,6 +33,7 @@ struct damage {
     uint64_t key;
     uint32_t bit;
     const uint8_t *bytes;
+    uint8_t rotten; /* the byte that it made */
 };
 
 struct kz_sim_medium {
@@ -173,16 +174,31 @@ static struct row take_out(struct table *table, uint32_t place)
     return row;
 }
 
+/* Returns: whether BYTE is what an earlier damage made of that place. */
+static bool is_rotten(const struct kz_sim_medium *medium, const struct damage *place, uint8_t byte)
+{
+    for (uint32_t i = 0; i < medium->damage_count; i++) {
+        const struct damage *damage = &medium->damages[i];
+        if (damage->table == place->table && damage->key == place->key &&
+            damage->bit == place->bit && damage->rotten == byte)
+            return true;
+    }
+    return false;
+}
+
 bool kz_sim_medium_rot(struct kz_sim_medium *medium, enum kz_table table, uint64_t key,
                        uint32_t bit)
 {
     struct table *rows = &medium->tables[table];
     uint32_t place = place_of(rows, key);
     if (!has_row(rows, place, key) || rows->rows[place].size <= bit / 8) return false;
-    if (medium->damage_count == KZ_SIM_DAMAGES_MAX) return false;
     struct row *row = &rows->rows[place];
+    struct damage damage = {table, key, bit, row->bytes, 0};
+    if (is_rotten(medium, &damage, row->bytes[bit / 8])) return true; /* twice would heal it */
+    if (medium->damage_count == KZ_SIM_DAMAGES_MAX) return false;
     row->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    medium->damages[medium->damage_count++] = (struct damage){table, key, bit, row->bytes};
+    damage.rotten = row->bytes[bit / 8];
+    medium->damages[medium->damage_count++] = damage;
     return true;
 }
 

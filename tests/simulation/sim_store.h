@@ -31,8 +31,8 @@ void kz_sim_medium_fail_next(struct kz_sim_medium *medium, bool reaches_disk);
 
 #define KZ_SIM_DAMAGES_MAX 64
 
-/* Flips BIT of the row KEY of TABLE. Returns: false when there is no such bit, or too many were
- * flipped. */
+/* Flips BIT of the row KEY of TABLE, unless it is flipped already. Returns: false when there is no
+ * such bit, or too many were flipped. */
 bool kz_sim_medium_rot(struct kz_sim_medium *medium, enum kz_table table, uint64_t key,
                        uint32_t bit);
 /* Flips them all back, but for those whose rows were written anew. */
