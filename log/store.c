@@ -68,6 +68,7 @@ static enum kz_status status_of(int code)
     case MDB_PANIC: return KZ_POISONED;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
+    case MDB_PAGE_FULL: /* a page that says another size than it has */
     case MDB_CURSOR_FULL:
     case MDB_KEYEXIST:
     case MDB_BAD_TXN:
