@@ -16,6 +16,8 @@ import cluster
 
 ECHO, WRITE, LOAD, FLOOD, HALT, CLOSE, VOTE, BURST, SPIN = range(100, 109)
 CLIENT_MAX, PEER_MAX = 64 * 1024, 1024 * 1024
+# A sanitizer keeps freed memory for a while, and takes some of its own.
+SANITIZED = any(name in os.environ["KEZEKD"] for name in ("asan", "tsan"))
 
 
 def with_bad_checksum(frame: bytes) -> bytes:
@@ -237,7 +239,8 @@ class SlowReaders(OneNode):
         metrics = self.node.metrics()
         self.assertLessEqual(metrics["kezek_client_queued_bytes"], 256 << 20)
         self.assertGreater(metrics['kezek_connections{kind="client"}'], 30)
-        self.assertLess(metrics["process_resident_memory_bytes"], 420 << 20)
+        if not SANITIZED:
+            self.assertLess(metrics["process_resident_memory_bytes"], 420 << 20)
         for connection in held:
             connection.close()
         cluster.wait_for(lambda: self.node.metrics()["kezek_client_queued_bytes"] == 0, what="an empty queue")
