@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream of frames: every frame that is taken is sealed again to the same bytes. */
+/* A stream of frames: every frame that is taken is sealed again to the same bytes, also by way of
+ * another tag. */
 #include "client/wire/frame.h"
 #include "statemachine/base/assert.h"
 
@@ -28,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (kz_frame_parse(stream + at, size - at, sizeof(stream), &frame, &taken) == KZ_OK) {
         KZ_ASSERT(taken == KZ_FRAME_HEADER_SIZE + frame.body_size && taken <= size - at);
         memcpy(again + KZ_FRAME_HEADER_SIZE, frame.body, frame.body_size);
-        kz_frame_seal(again, frame.type, frame.tag, frame.body_size);
+        kz_frame_seal(again, frame.type, ~frame.tag, frame.body_size);
+        kz_frame_retag(again, frame.tag);
         KZ_ASSERT(memcmp(again, stream + at, taken) == 0);
         at += taken;
     }
