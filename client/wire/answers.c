@@ -3,6 +3,7 @@
  * territory's name, which comes last. */
 #include "client/wire/messages.h"
 
+#include "client/wire/parts.h"
 #include "statemachine/base/utf8.h"
 
 /* ---- Reasons ---- */
@@ -55,17 +56,9 @@ void kz_answer_finish(struct kz_answer_writer *answer, uint64_t tag)
     kz_frame_seal(answer->frame, KZ_MESSAGE_ANSWER, tag, size - KZ_FRAME_HEADER_SIZE);
 }
 
-/* Reads a byte below END; else the reader has failed. */
-static uint8_t read_below(struct kz_reader *reader, unsigned end)
-{
-    uint8_t value = kz_read_u8(reader);
-    if (value >= end) reader->failed = true;
-    return value;
-}
-
 static bool read_bool(struct kz_reader *reader)
 {
-    return read_below(reader, 2) == 1;
+    return kz_parts_read_below(reader, 2) == 1;
 }
 
 static void read_id(struct kz_reader *reader, uint8_t out[static KZ_ID_SIZE])
@@ -79,9 +72,9 @@ enum kz_status kz_answer_decode(const struct kz_frame *frame, struct kz_answer_h
 {
     struct kz_reader reader = kz_reader_init(frame->body, frame->body_size);
     struct kz_answer_header header = {0};
-    header.code = read_below(&reader, KZ_ANSWER_CODE_END);
-    header.what = read_below(&reader, KZ_QUERY_END);
-    header.reason = read_below(&reader, KZ_REASON_END);
+    header.code = kz_parts_read_below(&reader, KZ_ANSWER_CODE_END);
+    header.what = kz_parts_read_below(&reader, KZ_QUERY_END);
+    header.reason = kz_parts_read_below(&reader, KZ_REASON_END);
     header.found = read_bool(&reader);
     header.retry_ms = kz_read_u32(&reader);
     header.applied = kz_read_u64(&reader);
@@ -121,7 +114,7 @@ void kz_status_content_read(struct kz_reader *reader, struct kz_status_content *
     out->applied_index = kz_read_u64(reader);
     out->used_bytes = kz_read_u64(reader);
     out->waiting = kz_read_u64(reader);
-    out->role = read_below(reader, 5);
+    out->role = kz_parts_read_below(reader, 5);
     read_id(reader, out->digest);
     read_id(reader, out->cluster);
 }
@@ -155,9 +148,9 @@ void kz_application_content_read(struct kz_reader *reader, struct kz_application
     out->number = kz_read_u64(reader);
     out->territory = kz_read_u32(reader);
     out->birth_year = kz_read_u16(reader);
-    out->kind = read_below(reader, KZ_KIND_END);
-    out->category = read_below(reader, KZ_CATEGORY_END);
-    out->state = read_below(reader, KZ_APPLICATION_STATE_END);
+    out->kind = kz_parts_read_below(reader, KZ_KIND_END);
+    out->category = kz_parts_read_below(reader, KZ_CATEGORY_END);
+    out->state = kz_parts_read_below(reader, KZ_APPLICATION_STATE_END);
     out->owed = read_bool(reader);
     out->by_grant = read_bool(reader);
     out->unused = kz_read_u8(reader);
@@ -225,7 +218,7 @@ void kz_bulletin_content_read(struct kz_reader *reader, struct kz_bulletin_conte
 {
     out->index = kz_read_u64(reader);
     out->birth_year = kz_read_u16(reader);
-    out->kind = read_below(reader, KZ_KIND_END);
+    out->kind = kz_parts_read_below(reader, KZ_KIND_END);
     out->in_priority = read_bool(reader);
     out->last_day = (int32_t)kz_read_u32(reader);
     out->free_places = kz_read_u32(reader);
@@ -247,7 +240,7 @@ void kz_places_content_read(struct kz_reader *reader, struct kz_places_content *
 {
     out->kindergarten = kz_read_u32(reader);
     out->birth_year = kz_read_u16(reader);
-    out->kind = read_below(reader, KZ_KIND_END);
+    out->kind = kz_parts_read_below(reader, KZ_KIND_END);
     out->reported = read_bool(reader);
     out->bulletin = kz_read_u64(reader);
     out->free_places = kz_read_u32(reader);
@@ -264,7 +257,7 @@ void kz_request_content_write(struct kz_writer *writer, const struct kz_request_
 void kz_request_content_read(struct kz_reader *reader, struct kz_request_content *out)
 {
     out->index = kz_read_u64(reader);
-    out->result = read_below(reader, KZ_RESULT_END);
+    out->result = kz_parts_read_below(reader, KZ_RESULT_END);
 }
 
 void kz_territory_content_write(struct kz_writer *writer,
@@ -299,7 +292,7 @@ void kz_territory_content_read(struct kz_reader *reader, struct kz_territory_con
     out->policy.first_priority = (int32_t)kz_read_u32(reader);
     out->policy.general = (int32_t)kz_read_u32(reader);
     out->policy.access_days = (int32_t)kz_read_u32(reader);
-    out->policy.access_unit = read_below(reader, KZ_ACCESS_UNIT_END);
+    out->policy.access_unit = kz_parts_read_below(reader, KZ_ACCESS_UNIT_END);
     out->policy.referral_days = (int32_t)kz_read_u32(reader);
     out->policy.stop_list_days = (int32_t)kz_read_u32(reader);
     out->policy.unused_limit = (int32_t)kz_read_u32(reader);

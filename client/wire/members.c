@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/wire/members.h"
 
+#include "client/wire/parts.h"
 #include "statemachine/base/assert.h"
-#include "statemachine/base/utf8.h"
 
 #include <assert.h>
 
@@ -13,28 +13,9 @@ static_assert(KZ_FRAME_HEADER_SIZE + 26 + KZ_CHANGE_SENTENCE_SIZE_MAX <= KZ_CHAN
 
 /* ---- Parts ---- */
 
-/* Reads a byte below END; else the reader has failed. */
-static uint8_t read_below(struct kz_reader *reader, unsigned end)
-{
-    uint8_t value = kz_read_u8(reader);
-    if (value >= end) reader->failed = true;
-    return value;
-}
-
-/* Reads SIZE bytes of printable UTF-8; else the reader has failed. */
-static struct kz_text read_text(struct kz_reader *reader, size_t size, size_t size_max)
-{
-    const char *bytes = (const char *)kz_read_bytes(reader, size);
-    if (bytes == NULL || size > size_max || !kz_utf8_is_printable(bytes, size)) {
-        reader->failed = true;
-        return (struct kz_text){NULL, 0};
-    }
-    return (struct kz_text){bytes, (uint16_t)size};
-}
-
 static struct kz_text read_address(struct kz_reader *reader)
 {
-    return read_text(reader, kz_read_u8(reader), KZ_ADDRESS_SIZE_MAX);
+    return kz_parts_read_text(reader, kz_read_u8(reader), KZ_ADDRESS_SIZE_MAX);
 }
 
 static void write_address(struct kz_writer *writer, struct kz_text address)
@@ -69,8 +50,8 @@ enum kz_status kz_change_decode(const struct kz_frame *frame, struct kz_change *
 {
     struct kz_reader reader = kz_reader_init(frame->body, frame->body_size);
     struct kz_change change = {0};
-    change.what = read_below(&reader, KZ_CHANGE_END);
-    uint8_t zero = read_below(&reader, 1);
+    change.what = kz_parts_read_below(&reader, KZ_CHANGE_END);
+    uint8_t zero = kz_parts_read_below(&reader, 1);
     uint16_t zeros = kz_read_u16(&reader);
     change.actor = kz_read_u32(&reader);
     change.node = kz_read_u64(&reader);
@@ -109,14 +90,15 @@ enum kz_status kz_changed_decode(const struct kz_frame *frame, struct kz_changed
 {
     struct kz_reader reader = kz_reader_init(frame->body, frame->body_size);
     struct kz_changed changed = {0};
-    changed.code = read_below(&reader, KZ_ANSWER_CODE_END);
-    changed.result = read_below(&reader, KZ_RESULT_END);
-    changed.reason = read_below(&reader, KZ_REASON_END);
-    uint8_t zero = read_below(&reader, 1);
+    changed.code = kz_parts_read_below(&reader, KZ_ANSWER_CODE_END);
+    changed.result = kz_parts_read_below(&reader, KZ_RESULT_END);
+    changed.reason = kz_parts_read_below(&reader, KZ_REASON_END);
+    uint8_t zero = kz_parts_read_below(&reader, 1);
     changed.retry_ms = kz_read_u32(&reader);
     changed.index = kz_read_u64(&reader);
     changed.leader = kz_read_u64(&reader);
-    changed.sentence = read_text(&reader, kz_read_u16(&reader), KZ_CHANGE_SENTENCE_SIZE_MAX);
+    changed.sentence =
+        kz_parts_read_text(&reader, kz_read_u16(&reader), KZ_CHANGE_SENTENCE_SIZE_MAX);
     if (frame->type != KZ_MESSAGE_CHANGED || !kz_reader_done(&reader) || zero != 0)
         return KZ_MALFORMED;
     if (changed.code == KZ_ANSWER_REPEATED || changed.code == KZ_ANSWER_MALFORMED)
@@ -142,8 +124,8 @@ static void read_member(struct kz_reader *reader, struct kz_member_content *out)
 {
     *out = (struct kz_member_content){.member = {.id = kz_read_u64(reader)}};
     out->match = kz_read_u64(reader);
-    out->member.role = read_below(reader, KZ_MEMBER_ROLE_END);
-    out->connected = read_below(reader, 2) == 1;
+    out->member.role = kz_parts_read_below(reader, KZ_MEMBER_ROLE_END);
+    out->connected = kz_parts_read_below(reader, 2) == 1;
     out->member.peer = read_address(reader);
     out->member.client = read_address(reader);
 }
@@ -165,7 +147,7 @@ void kz_members_content_read(struct kz_reader *reader, struct kz_members_content
     out->leader = kz_read_u64(reader);
     out->term = kz_read_u64(reader);
     out->last_index = kz_read_u64(reader);
-    out->count = read_below(reader, KZ_MEMBERS_MAX + 1);
+    out->count = kz_parts_read_below(reader, KZ_MEMBERS_MAX + 1);
     for (unsigned i = 0; i < out->count && !reader->failed; i++)
         read_member(reader, &out->members[i]);
 }

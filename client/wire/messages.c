@@ -2,8 +2,8 @@
 /* The codec of the messages themselves; answers.c has the contents of ANSWER. */
 #include "client/wire/messages.h"
 
+#include "client/wire/parts.h"
 #include "statemachine/base/assert.h"
-#include "statemachine/base/utf8.h"
 
 #include <assert.h>
 
@@ -45,17 +45,6 @@ static bool has_room(const struct kz_writer *writer, const uint8_t *frame, size_
            (size_t)(writer->end - writer->next) >= size;
 }
 
-/* Reads SIZE bytes of printable UTF-8; else the reader has failed. */
-static struct kz_text read_text(struct kz_reader *reader, size_t size, size_t size_max)
-{
-    const char *bytes = (const char *)kz_read_bytes(reader, size);
-    if (bytes == NULL || size > size_max || !kz_utf8_is_printable(bytes, size)) {
-        reader->failed = true;
-        return (struct kz_text){NULL, 0};
-    }
-    return (struct kz_text){bytes, (uint16_t)size};
-}
-
 /* ---- HELLO, WELCOME, GOODBYE ---- */
 
 void kz_hello_encode(struct kz_writer *writer, uint64_t tag, const struct kz_hello *hello)
@@ -95,7 +84,7 @@ enum kz_status kz_welcome_decode(const struct kz_frame *frame, struct kz_welcome
     const uint8_t *cluster = kz_read_bytes(&reader, KZ_ID_SIZE);
     welcome.node = kz_read_u64(&reader);
     welcome.leader = kz_read_u64(&reader);
-    welcome.leader_client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
+    welcome.leader_client = kz_parts_read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     if (cluster == NULL || !kz_reader_done(&reader)) return KZ_MALFORMED;
 
     memcpy(welcome.cluster, cluster, KZ_ID_SIZE);
@@ -115,7 +104,7 @@ void kz_goodbye_encode(struct kz_writer *writer, const char *sentence)
 enum kz_status kz_goodbye_decode(const struct kz_frame *frame, struct kz_text *out_sentence)
 {
     struct kz_reader reader = open_body(frame, KZ_MESSAGE_GOODBYE);
-    struct kz_text sentence = read_text(&reader, kz_read_u16(&reader), GOODBYE_SIZE_MAX);
+    struct kz_text sentence = kz_parts_read_text(&reader, kz_read_u16(&reader), GOODBYE_SIZE_MAX);
     if (!kz_reader_done(&reader)) return KZ_MALFORMED;
 
     *out_sentence = sentence;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/core/peer_messages.h"
 
+#include "client/wire/parts.h"
 #include "statemachine/base/assert.h"
-#include "statemachine/base/utf8.h"
 
 #define FLAG_EMPTY        1
 #define FLAG_DISK_FULL    2
@@ -31,23 +31,6 @@ static void read_id(struct kz_reader *reader, uint8_t out[static KZ_ID_SIZE])
 {
     const uint8_t *bytes = kz_read_bytes(reader, KZ_ID_SIZE);
     if (bytes != NULL) memcpy(out, bytes, KZ_ID_SIZE);
-}
-
-static uint8_t read_below(struct kz_reader *reader, unsigned end)
-{
-    uint8_t value = kz_read_u8(reader);
-    if (value >= end) reader->failed = true;
-    return value;
-}
-
-static struct kz_text read_text(struct kz_reader *reader, size_t size, size_t size_max)
-{
-    const char *bytes = (const char *)kz_read_bytes(reader, size);
-    if (bytes == NULL || size > size_max || !kz_utf8_is_printable(bytes, size)) {
-        reader->failed = true;
-        return (struct kz_text){NULL, 0};
-    }
-    return (struct kz_text){bytes, (uint16_t)size};
 }
 
 /* ---- Hello ---- */
@@ -89,12 +72,12 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
     read_id(&reader, hello.first);
     read_id(&reader, hello.known);
     hello.members_index = kz_read_u64(&reader);
-    uint8_t flags = read_below(&reader, FLAG_EMPTY + FLAG_DISK_FULL + 1);
+    uint8_t flags = kz_parts_read_below(&reader, FLAG_EMPTY + FLAG_DISK_FULL + 1);
     hello.empty = (flags & FLAG_EMPTY) != 0;
     hello.disk_full = (flags & FLAG_DISK_FULL) != 0;
     hello.rules = kz_read_u8(&reader);
-    hello.peer = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
-    hello.client = read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
+    hello.peer = kz_parts_read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
+    hello.client = kz_parts_read_text(&reader, kz_read_u8(&reader), KZ_ADDRESS_SIZE_MAX);
     if (!kz_reader_done(&reader) || hello.id == 0 || hello.id > INT64_MAX) return KZ_MALFORMED;
     if (hello.rules == 0) return KZ_MALFORMED;
 
@@ -119,9 +102,9 @@ enum kz_status kz_peer_refused_decode(const struct kz_frame *frame, enum kz_refu
                                       struct kz_text *out_sentence)
 {
     struct kz_reader reader = open_body(frame, KZ_PEER_REFUSED);
-    uint8_t why = read_below(&reader, KZ_REFUSAL_END);
-    uint8_t zero = read_below(&reader, 1);
-    struct kz_text sentence = read_text(&reader, kz_read_u16(&reader), SENTENCE_SIZE_MAX);
+    uint8_t why = kz_parts_read_below(&reader, KZ_REFUSAL_END);
+    uint8_t zero = kz_parts_read_below(&reader, 1);
+    struct kz_text sentence = kz_parts_read_text(&reader, kz_read_u16(&reader), SENTENCE_SIZE_MAX);
     if (!kz_reader_done(&reader) || why == 0 || zero != 0) return KZ_MALFORMED;
 
     *out_why = (enum kz_refusal)why;
@@ -235,7 +218,7 @@ static struct kz_peer_fetch read_fetch(struct kz_reader *reader)
 {
     struct kz_peer_fetch fetch = {.index = kz_read_u64(reader)};
     fetch.count = kz_read_u32(reader);
-    fetch.results = read_below(reader, 2) == 1;
+    fetch.results = kz_parts_read_below(reader, 2) == 1;
     uint32_t count_max = fetch.results ? KZ_FETCH_RESULTS_MAX : 1;
     if (fetch.count == 0 || fetch.count > count_max) reader->failed = true;
     if (fetch.index == 0 || fetch.index > INT64_MAX) reader->failed = true;
@@ -278,8 +261,8 @@ enum kz_status kz_peer_fetched_decode(const struct kz_frame *frame,
 {
     struct kz_reader reader = open_body(frame, KZ_PEER_FETCHED);
     struct kz_peer_fetched fetched = {.fetch = read_fetch(&reader)};
-    fetched.state = (enum kz_fetched_state)read_below(&reader, KZ_FETCHED_END);
-    fetched.is_committed = read_below(&reader, 2) == 1;
+    fetched.state = (enum kz_fetched_state)kz_parts_read_below(&reader, KZ_FETCHED_END);
+    fetched.is_committed = kz_parts_read_below(&reader, 2) == 1;
     uint8_t zero = kz_read_u8(&reader);
     fetched.size = kz_reader_left(&reader);
     fetched.content = kz_read_bytes(&reader, fetched.size);
