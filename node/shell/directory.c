@@ -186,7 +186,7 @@ static enum kz_status refuse_damaged(const struct kz_options *options, struct kz
     kz_lost_hint(id, next_id(options, &identity), text_of(&options->peer),
                  text_of(&options->client), hint);
     return kz_error_set(error, reason.status, "%.*s: the other nodes have what it held; %s",
-                        (int)(sizeof reason.text - sizeof hint - 48), reason.text, hint);
+                        (int)(sizeof reason.text - strlen(hint) - 48), reason.text, hint);
 }
 
 /* An existing ledger is opened before anything is judged, a new one made only when all is right. */
