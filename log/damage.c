@@ -337,7 +337,9 @@ enum kz_status kz_log_mend_end(struct kz_log *log, struct kz_error *error)
     struct kz_transaction transaction;
     enum kz_status status = kz_transaction_begin_read(log->store, error, &transaction);
     if (status != KZ_OK) return status;
-    status = end_is_sound(&transaction, &kz_leaf_form, log->head.last_index, &leaves);
+    status = kz_transaction_check_free(&transaction);
+    if (status == KZ_OK)
+        status = end_is_sound(&transaction, &kz_leaf_form, log->head.last_index, &leaves);
     if (status == KZ_OK) {
         status = end_is_sound(&transaction, &kz_result_form, log->head.applied_index, &results);
     }

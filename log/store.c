@@ -322,6 +322,59 @@ enum kz_status kz_table_drop_from(struct kz_transaction *transaction, enum kz_ta
     return status == KZ_NOT_FOUND ? KZ_OK : status;
 }
 
+/* ---- Free pages ---- */
+
+#define TABLE_OF_FREE 0 /* LMDB's own table, which its mdb_stat reads too */
+#define FIRST_PAGE    2 /* behind the two meta pages */
+
+/* Marks the pages that ROW lists (their count, then their numbers from the highest down) in MARKS.
+ * Returns: false when it is no such list, or names a page that is none or was marked already. */
+static bool mark_free(const MDB_val *row, uint64_t last_page, uint8_t *marks)
+{
+    const uint8_t *bytes = row->mv_data;
+    size_t count = 0;
+    size_t above = (size_t)last_page + 1;
+    if (row->mv_size < sizeof count) return false;
+    memcpy(&count, bytes, sizeof count);
+    if (count != row->mv_size / sizeof count - 1) return false;
+    for (size_t i = 1; i <= count; i++) {
+        size_t page = 0;
+        memcpy(&page, bytes + i * sizeof page, sizeof page);
+        if (page < FIRST_PAGE || page >= above) return false;
+        if ((marks[page / 8] >> page % 8 & 1) != 0) return false;
+        marks[page / 8] |= (uint8_t)(1U << page % 8);
+        above = page;
+    }
+    return true;
+}
+
+static int walk_free(const struct kz_transaction *transaction, uint64_t last_page, uint8_t *marks)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val row;
+    int code = mdb_cursor_open(transaction->txn, TABLE_OF_FREE, &cursor);
+    if (code != MDB_SUCCESS) return code;
+    while ((code = mdb_cursor_get(cursor, &key, &row, MDB_NEXT)) == MDB_SUCCESS) {
+        if (!mark_free(&row, last_page, marks)) {
+            code = MDB_CORRUPTED;
+            break;
+        }
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
+}
+
+enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction)
+{
+    struct kz_store *store = transaction->store;
+    uint64_t last_page = kz_store_used_bytes(store) / store->page_size - 1;
+    uint8_t *marks = calloc(1, last_page / 8 + 1);
+    int code = marks == NULL ? ENOMEM : walk_free(transaction, last_page, marks);
+    free(marks);
+    return code == MDB_SUCCESS ? KZ_OK : fail(store, code, transaction->error);
+}
+
 /* ---- Opening ---- */
 
 uint64_t kz_store_used_bytes(const struct kz_store *store)

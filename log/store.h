@@ -84,6 +84,11 @@ uint64_t kz_transaction_number(const struct kz_transaction *transaction);
 enum kz_status kz_transaction_commit(struct kz_transaction *transaction);
 void kz_transaction_abort(struct kz_transaction *transaction); /* an ended one is fine */
 
+/* Looks at the list of the pages that LMDB will use again, which only its writer reads: one named
+ * twice ends the process in the middle of a write. TRANSACTION reads. Errors: KZ_CORRUPT, KZ_IO,
+ * KZ_NO_MEMORY. */
+enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction);
+
 /* Find a row by its key, the row behind the one found last in TABLE, the first and the last one.
  * Errors: KZ_NOT_FOUND, KZ_CORRUPT, KZ_IO. */
 enum kz_status kz_table_find(struct kz_transaction *transaction, enum kz_table table, uint64_t key,

@@ -195,6 +195,7 @@ static enum kz_status open_parts(const struct kz_options *options, struct kz_dir
 {
     enum kz_status status = kz_probe_ledger(options->data, options->map_size, error);
     if (status == KZ_OK) {
+        kz_probe_watch(options->data);
         status =
             kz_log_open(options->data, KZ_LOG_EXISTING, options->map_size, &directory->log, error);
     }

@@ -4,7 +4,6 @@
 #include "node/shell/journal.h"
 #include "node/shell/loop.h"
 #include "node/shell/options.h"
-#include "node/shell/probe.h"
 
 #include <stdio.h>
 
@@ -25,7 +24,6 @@ static int run(const struct kz_options *options)
                    "id_ignored given=%llu reason=\"the directory is node %llu's\"",
                    (unsigned long long)options->id, (unsigned long long)directory.identity.id);
     }
-    kz_probe_watch(options->data);
     status = kz_loop_run(options, &directory, &error);
     kz_directory_close(&directory);
     if (status == KZ_OK) {

@@ -72,7 +72,7 @@ static void probe(const char *directory, uint64_t map_size, bool deep, struct pr
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         (void)signal(signals[i], SIG_DFL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (kz_log_open(directory, KZ_LOG_READ_ONLY, map_size, &log, &error) != KZ_OK) return;
+    if (kz_log_open(directory, KZ_LOG_EXISTING, map_size, &log, &error) != KZ_OK) return;
     if (deep) read_all(log, progress);
     kz_log_close(log);
 }

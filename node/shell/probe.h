@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LMDB trusts the pages of its file: damage to them can end the process that reads them. So a child
- * opens the ledger first; and when an earlier process of this node ended while it read, a child
- * reads all of it. DIR/suspect is the sign of that. */
+ * opens the ledger first, as the node will, with a first write; and when an earlier process of this
+ * node ended while it read, a child reads all of it. DIR/suspect is the sign of that. */
 #ifndef KZ_PROBE_H
 #define KZ_PROBE_H
 

@@ -6,6 +6,7 @@
 #include "tests/log/fixture.h"
 
 #include <fcntl.h>
+#include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +275,71 @@ static void a_cut_file_is_found(void **state)
     }
 }
 
+/* The pages that a transaction freed, as the file lists them. */
+struct free_list {
+    uint64_t count;
+    uint64_t pages[64]; /* from the highest down */
+};
+
+/* Gives two lists of at least three pages each. */
+static void read_free_lists(struct free_list lists[static 2])
+{
+    MDB_env *environment = NULL;
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val row = {0, NULL};
+    char path[PATH_SIZE + 32];
+    (void)snprintf(path, sizeof path, "%s/ledger", directory);
+    assert_int_equal(mdb_env_create(&environment), 0);
+    assert_int_equal(mdb_env_open(environment, path, MDB_RDONLY, 0), 0);
+    assert_int_equal(mdb_txn_begin(environment, NULL, MDB_RDONLY, &txn), 0);
+    assert_int_equal(mdb_cursor_open(txn, 0, &cursor), 0);
+    for (size_t found = 0; found < 2;) {
+        assert_int_equal(mdb_cursor_get(cursor, &key, &row, MDB_NEXT), 0);
+        if (row.mv_size <= 3 * sizeof lists->count) continue;
+        assert_true(row.mv_size <= sizeof *lists);
+        memcpy(&lists[found++], row.mv_data, row.mv_size);
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    mdb_env_close(environment);
+}
+
+/* Writes DAMAGED over LIST, and over the copies of it that older pages hold. */
+static void write_free_list(const struct free_list *list, const struct free_list *damaged)
+{
+    const size_t size = (1 + list->count) * sizeof list->count;
+    const uint8_t *end = image + image_size;
+    const uint8_t *at = memmem(image, image_size, list, size);
+    assert_non_null(at);
+    for (; at != NULL; at = memmem(at + 1, (size_t)(end - at) - 1, list, size))
+        write_at((size_t)(at - image), (const uint8_t *)damaged, size);
+}
+
+static void free_pages_are_looked_at_before_a_write_takes_them(void **state)
+{
+    (void)state;
+    struct free_list lists[2];
+    read_free_lists(lists);
+    const struct free_list *list = &lists[lists[0].pages[0] < lists[1].pages[0] ? 0 : 1];
+    const struct free_list *other = &lists[lists[0].pages[0] < lists[1].pages[0] ? 1 : 0];
+    struct free_list cases[5] = {*list, *list, *list, *list, *list};
+    cases[0].pages[0] = other->pages[0]; /* in two lists */
+    cases[1].pages[1] = list->pages[0];  /* twice in one */
+    cases[2].pages[0] = image_size / PAGE_SIZE;
+    cases[3].pages[list->count - 1] = 1; /* a meta page */
+    cases[4].count--;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct kz_log *log = NULL;
+        struct kz_error error = {.text = ""};
+        write_free_list(list, &cases[i]);
+        assert_int_equal(kz_log_open(directory, KZ_LOG_EXISTING, MAP_SIZE, &log, &error),
+                         KZ_CORRUPT);
+        write_at(0, image, image_size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_file_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(free_pages_are_looked_at_before_a_write_takes_them, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
 }

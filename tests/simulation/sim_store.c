@@ -291,6 +291,13 @@ uint64_t kz_transaction_number(const struct kz_transaction *transaction)
     return medium->transactions + medium->writing;
 }
 
+/* No pages, so none that is free. */
+enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction)
+{
+    (void)transaction;
+    return KZ_OK;
+}
+
 enum kz_status kz_transaction_commit(struct kz_transaction *transaction)
 {
     struct kz_sim_medium *medium = transaction->store->medium;
