@@ -23,7 +23,7 @@
  * 2. Reports are judged before a step answers anything, own values a step after they were sent; a
  * node that halts by them leaves its links open, in silence, until its own report is delivered:
  * without a majority the others need it to halt too. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 #include "statemachine/base/assert.h"
 

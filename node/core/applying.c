@@ -5,8 +5,8 @@
  * 1. Entries are applied in order, none above what is committed and stored here.
  * 2. A waiter is answered by the entry of its own index and term: those of a lost leadership are
  * told that they are unknown before anything else is applied at their indexes. */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #include <string.h>
 

@@ -14,7 +14,7 @@
  *
  * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
  * on an empty ledger, or a lost term and vote, is a loss: the node does not start. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 #include "node/core/lost.h"
 #include "node/core/memory.h"

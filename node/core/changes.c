@@ -14,8 +14,8 @@
  * Invariants:
  * 1. A membership's `done` is told when it is applied here: so it is committed.
  * 2. A leader's removal moves the leadership first, and is done by its successor. */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #include <stdio.h>
 #include <string.h>

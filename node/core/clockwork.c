@@ -2,8 +2,8 @@
 /* What the clock makes due (R4): asked of the machine once an entry of the leader's own term is
  * applied, while no earlier clock-driven entry is in flight, and only when something can have
  * changed. */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #define DUE_MAX         4096 /* entries at once */
 #define REFUSED_WAIT_MS 1000 /* after a batch of which nothing was accepted */

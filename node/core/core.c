@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dispatch of a step, its order (state.h), and what the runner is given at its end. */
+/* The dispatch of a step, its order (calls.h), and what the runner is given at its end. */
 #include "node/core/core.h"
 
 #include "node/core/bounds.h"
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a node tells of itself: for metrics, readiness and STATUS. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 static bool is_ready(const struct kz_core *core)
 {

@@ -12,8 +12,8 @@
  *
  * Invariant: an incarnation is pinned, durably, before anything of that link is heard: the identity
  * is written before a step's sends, and hearing means answering. */
+#include "node/core/calls.h"
 #include "node/core/lost.h"
-#include "node/core/state.h"
 #include "statemachine/base/canary.h"
 
 #include <string.h>

@@ -2,9 +2,9 @@
 /* Images of a core: opening and saving (image.h). */
 #include "node/core/image.h"
 
+#include "node/core/calls.h"
 #include "node/core/memory.h"
 #include "node/core/place.h"
-#include "node/core/state.h"
 #include "statemachine/image/image.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * images; what the tail grows meanwhile is replayed by a restart.
  *
  * A stop saves none: the tail is short as it is, and a stop should not wait for the disk. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 #include "statemachine/base/assert.h"
 

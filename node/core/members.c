@@ -8,7 +8,7 @@
  *
  * All of these may be old: a node that was away, or that just joins, hears whoever knows a later
  * membership (its hello says which). */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 #include "statemachine/base/assert.h"
 
 #include <string.h>

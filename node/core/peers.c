@@ -7,7 +7,7 @@
  * 2. Our first frame on a link is our hello.
  * 3. Messages of a link are numbered from 1 in their tags: one that is not the next is not heard,
  * so that raft never sees them in another order, twice, or with a gap, whatever carries them. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 #include "statemachine/base/assert.h"
 #include "statemachine/base/canary.h"
 #include "statemachine/base/checksum.h"

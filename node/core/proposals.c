@@ -9,8 +9,8 @@
  *   5. the actor's budget of refused entries is spent                     BUSY
  *   6. not allowed by role or scope (R30), whatever is in flight          REFUSED
  *   7. appended                                                           APPLIED, later */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #include <string.h>
 

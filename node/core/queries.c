@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers from the machine as it is now; whether it may be asked now is reads.c's. */
 #include "node/core/bounds.h"
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 
 #include <string.h>
 

@@ -16,8 +16,8 @@
  * 4. R is the commit index that raft knows, not what is stored here: a follower may have shown
  *    entries that this disk does not hold yet. */
 #include "node/core/bounds.h"
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 #include "statemachine/base/canary.h"
 
 #include <string.h>

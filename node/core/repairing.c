@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/core/repairing.h"
 
+#include "node/core/calls.h"
 #include "node/core/lost.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 #include "node/core/tail_cache.h"
 #include "statemachine/base/checksum.h"
 

@@ -7,8 +7,8 @@
  *   applied + 1 … last       loads of STRIDE entries, kept as batches, given to the driver
  *
  * Loads are taken in order of index whatever the order in which they come. */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 #include "statemachine/base/canary.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scrub: reads the whole ledger at a set pace, so that damage is found, and repaired, while the
  * other nodes still have the entry. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 #include "statemachine/base/assert.h"
 
 #define PIECE_COUNT 1024

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's connection: its greeting, whom its messages are for, its end. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time that entries carry: never before the last entry's, never of a clock that is not trusted
  * (clock.h), never more than a day ahead without a person (--accept-time). */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 #include "statemachine/base/canary.h"
 
 #define PATIENCE_MS 1000 /* of an untrusted leader before it hands over */

@@ -4,8 +4,8 @@
  *
  * Invariant: results are ordered in order of index, and only for applied entries, which are stored
  * or stand in an earlier or the same write. */
+#include "node/core/calls.h"
 #include "node/core/memory.h"
-#include "node/core/state.h"
 #include "statemachine/base/canary.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 /* WATCH: the applied entries with their results, from an index on; first from the ledger by loads,
  * then from memory as they are applied. What a watcher has not read yet stays in the ledger, not in
  * memory: after SEND_MAX bytes nothing is sent until the runner says that they have drained. */
-#include "node/core/state.h"
+#include "node/core/calls.h"
 
 #define SEND_MAX     (256u * 1024)
 #define LOAD_COUNT   4096

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images: what a node starts from instead of its first entry, and what it never starts from. */
+#include "node/core/calls.h"
 #include "node/core/image.h"
-#include "node/core/state.h"
 #include "statemachine/image/image.h"
 #include "tests/simulation/sim.h"
 #include "tests/simulation/sim_disk.h"
