@@ -58,9 +58,9 @@ enum kz_status kz_log_repair(struct kz_log *log, const struct kz_log_repair *rep
                              struct kz_error *error);
 
 /* At the opening, for whoever will write. The list of free pages is looked at, and a first
- * transaction, of the head alone, shows that the pages which only a writer reads are sound. What every append reads is made whole: the last block
- * of leaves, when its records are sound; damaged results at the end are given up, and worked out
- * again (the applied index falls). */
+ * transaction, of the head alone, shows that the pages which only a writer reads are sound. What
+ * every append reads is made whole: the last block of leaves, when its records are sound; damaged
+ * results at the end are given up, and worked out again (the applied index falls). */
 enum kz_status kz_log_mend_end(struct kz_log *log, struct kz_error *error);
 
 #endif
