@@ -200,6 +200,50 @@ static void a_demonstration_runs_through_its_days(void **state)
     assert_true(mornings >= 3 && mornings <= 4);
 }
 
+static bool ends_with_the_clocks(const struct kz_sim_disk *disk)
+{
+    return kz_type_is_clock(kz_record_type(disk->entries[disk->last - 1].record));
+}
+
+/* A leader that is cut off appends many entries, and behind them what the clock makes due; the
+ * others go on without them, and it leads again. */
+static void the_clocks_entries_lost_with_a_leadership_delay_no_later_ones(void **state)
+{
+    (void)state;
+    begin_with(&(struct kz_sim_options){.seed = 11, .nodes = 3, .demo_rate = 4 * 86400});
+    struct kz_entry entry = kz_sim_territory(1);
+    kz_sim_ask(&client, &entry);
+    kz_sim_run(&sim, 200); /* a day of its own is 250 ms */
+    const struct kz_sim_disk *disk = &sim.nodes[leader].disk;
+    uint64_t kept = disk->last;
+    kz_sim_isolate(&sim, leader);
+    for (uint64_t i = 0; i < 100; i++) {
+        entry = kz_sim_application(10 + i, 1 + i);
+        kz_sim_submit(&client, &entry);
+    }
+    for (int ms = 0; ms < 1000 && (disk->last < kept + 100 || !ends_with_the_clocks(disk)); ms++)
+        kz_sim_run(&sim, 1);
+    uint64_t lost = disk->last;
+    assert_true(lost > kept + 100 && ends_with_the_clocks(disk));
+    kz_sim_run(&sim, 1000);
+    kz_sim_heal(&sim);
+    kz_sim_run(&sim, 500);
+
+    const struct kz_change back = {.what = KZ_CHANGE_LEADER, .node = leader};
+    struct kz_changed changed;
+    kz_sim_disconnect(&client);
+    kz_sim_connect(&sim, &client, kz_sim_leader(&sim));
+    assert_true(kz_sim_await_changed(&client, kz_sim_change(&client, &back), 2000, &changed));
+    assert_int_equal(changed.code, KZ_ANSWER_APPLIED);
+    uint64_t first = disk->last;
+    unsigned due = 0;
+    kz_sim_run(&sim, 1000); /* four days of its own */
+    for (uint64_t i = first; i < disk->last; i++)
+        due += kz_type_is_clock(kz_record_type(disk->entries[i].record));
+    assert_int_equal(kz_sim_leader(&sim), leader);
+    assert_true(disk->last < lost && due >= 7);
+}
+
 static void what_the_clock_makes_due_is_appended_once(void **state)
 {
     (void)state;
@@ -226,6 +270,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_majority_does_not_step_more_than_a_day, begin, end),
         cmocka_unit_test_setup_teardown(a_person_lets_it_step, begin, end),
         cmocka_unit_test_teardown(a_demonstration_runs_through_its_days, end),
+        cmocka_unit_test_teardown(the_clocks_entries_lost_with_a_leadership_delay_no_later_ones,
+                                  end),
         cmocka_unit_test_setup_teardown(what_the_clock_makes_due_is_appended_once, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
