@@ -463,6 +463,26 @@ static void without_a_majority_all_stop(void **state)
     check_all();
 }
 
+/* Two voters need each other's report; the one of who halts first may still be under way then. */
+static void who_halts_first_is_heard_by_the_other(void **state)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        if (seed > 1) end(state);
+        begin(&(struct kz_sim_options){
+            .seed = seed, .nodes = 2, .latency_ms = 30, .digest_interval = INTERVAL});
+        damage(1, 1);
+        damage(2, 2);
+        reclassify();
+        uint64_t point = next_point();
+        fill_up_to(point - 1);
+        kz_sim_submit(&client, &(struct kz_entry){.type = KZ_WITHDRAW});
+        for (uint64_t id = 1; id <= 2; id++) {
+            assert_true(await_halt(id));
+            names_entry(id, point);
+        }
+    }
+}
+
 /* Two that differ can not know who is wrong until the third is back. */
 static void the_third_voter_decides(void **state)
 {
@@ -527,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_leader_that_differs_stops_and_the_next_goes_on,
                                         begin_three, end),
         cmocka_unit_test_setup_teardown(without_a_majority_all_stop, begin_three, end),
+        cmocka_unit_test_teardown(who_halts_first_is_heard_by_the_other, end),
         cmocka_unit_test_setup_teardown(the_third_voter_decides, begin_three, end),
         cmocka_unit_test_setup_teardown(a_replay_that_differs_does_not_start, begin_three, end),
     };
