@@ -2,6 +2,7 @@
 #include "log/damage.h"
 
 #include "log/entries.h"
+#include "log/free_pages.h"
 #include "log/log_state.h"
 #include "statemachine/base/assert.h"
 
@@ -337,7 +338,7 @@ enum kz_status kz_log_mend_end(struct kz_log *log, struct kz_error *error)
     struct kz_transaction transaction;
     enum kz_status status = kz_transaction_begin_read(log->store, error, &transaction);
     if (status != KZ_OK) return status;
-    status = kz_transaction_check_free(&transaction);
+    status = kz_free_pages_check(&transaction);
     if (status == KZ_OK)
         status = end_is_sound(&transaction, &kz_leaf_form, log->head.last_index, &leaves);
     if (status == KZ_OK) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/store.h"
 
+#include "log/free_pages.h"
 #include "log/meta_pages.h"
+#include "log/readers.h"
+#include "log/store_state.h"
 #include "statemachine/base/assert.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,18 +30,6 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a ledger is little-end
 #define FILE_MODE        0600
 #define LOCK_FILE_SIZE   8192 /* a hundred readers and more */
 #define ROOM_SHARE       8    /* of the map, the room takes this part at most */
-
-struct kz_store {
-    MDB_env *environment;
-    MDB_dbi tables[KZ_TABLE_END];
-    int file; /* LMDB's own descriptor of the data file */
-    uint64_t page_size;
-    uint64_t map_size;
-    uint64_t room;       /* bytes of file to be kept behind what the next write needs */
-    uint64_t zeroed_end; /* behind the blocks that zero_ahead() wrote */
-    bool has_room;
-    char path[];
-};
 
 static const char *const table_names[KZ_TABLE_END] = {
     [KZ_TABLE_HEAD] = "head",     [KZ_TABLE_ENTRIES] = "entries",
@@ -79,7 +69,7 @@ static enum kz_status status_of(int code)
     }
 }
 
-static enum kz_status fail(const struct kz_store *store, int code, struct kz_error *error)
+enum kz_status kz_store_fail(const struct kz_store *store, int code, struct kz_error *error)
 {
     enum kz_status status = status_of(code);
     KZ_ASSERT(status != KZ_OK);
@@ -94,7 +84,7 @@ static enum kz_status begin(struct kz_store *store, unsigned flags, struct kz_er
 {
     MDB_txn *txn = NULL;
     int code = mdb_txn_begin(store->environment, NULL, flags, &txn);
-    if (code != MDB_SUCCESS) return fail(store, code, error);
+    if (code != MDB_SUCCESS) return kz_store_fail(store, code, error);
     *out_transaction = (struct kz_transaction){.store = store, .txn = txn, .error = error};
     return KZ_OK;
 }
@@ -128,27 +118,50 @@ static int grow_file(const struct kz_store *store, uint64_t have, uint64_t size,
     return code;
 }
 
-/* Makes sure of twice SIZE bytes of file behind the last page in use (LMDB copies the pages that it
- * changes) and of the room behind them, in steps that grow with the file. Where there is no space
- * for the room any more, what a write needs is taken out of it. */
+/* Returns: bytes of the pages that the next write may use again, counted until there are SIZE. What
+ * can not be read of LMDB's list of them is for its writer to find. */
+static uint64_t reusable_bytes(struct kz_store *store, uint64_t size)
+{
+    struct kz_transaction transaction;
+    int64_t process = 0;
+    uint64_t count = 0;
+    if (begin(store, MDB_RDONLY, NULL, &transaction) != KZ_OK) return 0;
+    uint64_t end = kz_readers_oldest(store, &process); /* TRANSACTION, unless one is older */
+    (void)kz_free_pages_count(&transaction, 0, end, size / store->page_size + 1, &count);
+    kz_transaction_abort(&transaction);
+    return count * store->page_size;
+}
+
+/* Makes the file longer by what a write of SIZE bytes needs and the room, in steps that grow with
+ * it. Returns: 0 or an errno; ENOSPC too at the end of the map. */
+static int reserve_behind(const struct kz_store *store, uint64_t have, uint64_t used, uint64_t size)
+{
+    uint64_t step = smaller(used / 8 > FILE_STEP_MIN ? used / 8 : FILE_STEP_MIN, FILE_STEP_MAX);
+    uint64_t need = used + size + store->room;
+    return need <= store->map_size ? grow_file(store, have, need, step) : ENOSPC;
+}
+
+/* Makes sure of twice SIZE bytes (LMDB copies the pages that it changes) and of the room: of file
+ * behind the last page in use, or else of pages that may be used again. Where there is no space for
+ * the room any more, what a write needs is taken out of it. */
 static enum kz_status reserve(struct kz_store *store, uint64_t size, struct kz_error *error)
 {
     struct stat file;
-    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+    if (fstat(store->file, &file) != 0) return kz_store_fail(store, errno, error);
 
     uint64_t have = (uint64_t)file.st_size;
     uint64_t used = kz_store_used_bytes(store);
-    uint64_t need = used + 2 * size + 64 * store->page_size;
-    uint64_t step = smaller(used / 8 > FILE_STEP_MIN ? used / 8 : FILE_STEP_MIN, FILE_STEP_MAX);
-    store->has_room = need + store->room <= store->map_size;
-    if (store->has_room) {
-        int code = grow_file(store, have, need + store->room, step);
-        if (code == 0) return KZ_OK;
-        if (status_of(code) != KZ_NO_SPACE) return fail(store, code, error);
-        store->has_room = false;
-    }
-    int code = grow_file(store, have, smaller(need, store->map_size), 0);
-    return code == 0 ? KZ_OK : fail(store, code, error);
+    uint64_t need = 2 * size + 64 * store->page_size;
+    int code = reserve_behind(store, have, used, need);
+    store->has_room = code == 0;
+    if (code == 0) return KZ_OK;
+    if (status_of(code) != KZ_NO_SPACE) return kz_store_fail(store, code, error);
+
+    uint64_t reusable = reusable_bytes(store, need + store->room);
+    store->has_room = reusable >= need + store->room;
+    if (reusable >= need) return KZ_OK;
+    code = grow_file(store, have, smaller(used + need, store->map_size), 0);
+    return code == 0 ? KZ_OK : kz_store_fail(store, code, error);
 }
 
 /* Writes zeros over blocks behind the last page in use, ahead of a small write. The first write of
@@ -160,13 +173,13 @@ static enum kz_status zero_ahead(struct kz_store *store, uint64_t size, struct k
     struct stat file;
     uint64_t used = kz_store_used_bytes(store);
     if (size > SMALL_WRITE_MAX || used + 2 * size <= store->zeroed_end) return KZ_OK;
-    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+    if (fstat(store->file, &file) != 0) return kz_store_fail(store, errno, error);
 
     uint64_t begin = used > store->zeroed_end ? used : store->zeroed_end;
     uint64_t end = smaller(begin + ZERO_STEP, (uint64_t)file.st_size);
     if (begin >= end) return KZ_OK;
     ssize_t written = pwrite(store->file, zeros, end - begin, (off_t)begin);
-    if (written < 0) return fail(store, errno, error);
+    if (written < 0) return kz_store_fail(store, errno, error);
     store->zeroed_end = begin + (uint64_t)written;
     return KZ_OK;
 }
@@ -214,9 +227,9 @@ enum kz_status kz_transaction_commit(struct kz_transaction *transaction)
     int code = mdb_txn_commit(transaction->txn);
     transaction->txn = NULL;
     if (code == MDB_SUCCESS) return KZ_OK;
-    enum kz_status status = fail(transaction->store, code, transaction->error);
+    enum kz_status status = kz_store_fail(transaction->store, code, transaction->error);
     if (status != KZ_NO_SPACE || can_go_on(transaction->store)) return status;
-    return fail(transaction->store, EIO, transaction->error);
+    return kz_store_fail(transaction->store, EIO, transaction->error);
 }
 
 void kz_transaction_abort(struct kz_transaction *transaction)
@@ -252,7 +265,7 @@ static enum kz_status get(struct kz_transaction *transaction, enum kz_table tabl
     }
     if (code == MDB_NOTFOUND) return KZ_NOT_FOUND;
     if (code == MDB_SUCCESS && found_key.mv_size != sizeof key) code = MDB_CORRUPTED;
-    if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+    if (code != MDB_SUCCESS) return kz_store_fail(transaction->store, code, transaction->error);
 
     memcpy(&key, found_key.mv_data, sizeof key);
     *out_row = (struct kz_row){key, value.mv_data, value.mv_size};
@@ -292,7 +305,7 @@ static enum kz_status put(struct kz_transaction *transaction, enum kz_table tabl
     if (code == MDB_SUCCESS) {
         code = mdb_cursor_put(transaction->cursors[table], &row_key, &value, flags | MDB_RESERVE);
     }
-    if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+    if (code != MDB_SUCCESS) return kz_store_fail(transaction->store, code, transaction->error);
     *out_room = value.mv_data;
     return KZ_OK;
 }
@@ -316,63 +329,10 @@ enum kz_status kz_table_drop_from(struct kz_transaction *transaction, enum kz_ta
     enum kz_status status = kz_table_last(transaction, table, &row);
     while (status == KZ_OK && row.key >= key) {
         int code = mdb_cursor_del(transaction->cursors[table], 0);
-        if (code != MDB_SUCCESS) return fail(transaction->store, code, transaction->error);
+        if (code != MDB_SUCCESS) return kz_store_fail(transaction->store, code, transaction->error);
         status = kz_table_last(transaction, table, &row);
     }
     return status == KZ_NOT_FOUND ? KZ_OK : status;
-}
-
-/* ---- Free pages ---- */
-
-#define TABLE_OF_FREE 0 /* LMDB's own table, which its mdb_stat reads too */
-#define FIRST_PAGE    2 /* behind the two meta pages */
-
-/* Marks the pages that ROW lists (their count, then their numbers from the highest down) in MARKS.
- * Returns: false when it is no such list, or names a page that is none or was marked already. */
-static bool mark_free(const MDB_val *row, uint64_t last_page, uint8_t *marks)
-{
-    const uint8_t *bytes = row->mv_data;
-    size_t count = 0;
-    size_t above = (size_t)last_page + 1;
-    if (row->mv_size < sizeof count) return false;
-    memcpy(&count, bytes, sizeof count);
-    if (count != row->mv_size / sizeof count - 1) return false;
-    for (size_t i = 1; i <= count; i++) {
-        size_t page = 0;
-        memcpy(&page, bytes + i * sizeof page, sizeof page);
-        if (page < FIRST_PAGE || page >= above) return false;
-        if ((marks[page / 8] >> page % 8 & 1) != 0) return false;
-        marks[page / 8] |= (uint8_t)(1U << page % 8);
-        above = page;
-    }
-    return true;
-}
-
-static int walk_free(const struct kz_transaction *transaction, uint64_t last_page, uint8_t *marks)
-{
-    MDB_cursor *cursor = NULL;
-    MDB_val key;
-    MDB_val row;
-    int code = mdb_cursor_open(transaction->txn, TABLE_OF_FREE, &cursor);
-    if (code != MDB_SUCCESS) return code;
-    while ((code = mdb_cursor_get(cursor, &key, &row, MDB_NEXT)) == MDB_SUCCESS) {
-        if (!mark_free(&row, last_page, marks)) {
-            code = MDB_CORRUPTED;
-            break;
-        }
-    }
-    mdb_cursor_close(cursor);
-    return code == MDB_NOTFOUND ? MDB_SUCCESS : code;
-}
-
-enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction)
-{
-    struct kz_store *store = transaction->store;
-    uint64_t last_page = kz_store_used_bytes(store) / store->page_size - 1;
-    uint8_t *marks = calloc(1, last_page / 8 + 1);
-    int code = marks == NULL ? ENOMEM : walk_free(transaction, last_page, marks);
-    free(marks);
-    return code == MDB_SUCCESS ? KZ_OK : fail(store, code, transaction->error);
 }
 
 /* ---- Opening ---- */
@@ -440,7 +400,7 @@ static enum kz_status open_environment(const char *path, unsigned flags, uint64_
         code = open_with_map(store, flags, store->map_size / 4);
     }
     if (code != 0) {
-        enum kz_status status = fail(store, code, error);
+        enum kz_status status = kz_store_fail(store, code, error);
         kz_store_close(store);
         return status;
     }
@@ -495,7 +455,7 @@ static enum kz_status check_file(const char *path, struct kz_error *error)
 static enum kz_status check_length(const struct kz_store *store, struct kz_error *error)
 {
     struct stat file;
-    if (fstat(store->file, &file) != 0) return fail(store, errno, error);
+    if (fstat(store->file, &file) != 0) return kz_store_fail(store, errno, error);
     uint64_t used = kz_store_used_bytes(store);
     if ((uint64_t)file.st_size >= used) return KZ_OK;
     return kz_error_set(error, KZ_CORRUPT, "ledger %s: the data file is cut: %llu of %llu bytes",
@@ -538,7 +498,7 @@ enum kz_status kz_store_create(const char *path, uint64_t map_size, struct kz_st
     status = reserve(store, 0, error);
     if (status == KZ_OK) {
         int code = open_tables(store, 0, MDB_CREATE);
-        if (code != MDB_SUCCESS) status = fail(store, code, error);
+        if (code != MDB_SUCCESS) status = kz_store_fail(store, code, error);
     }
     if (status != KZ_OK) {
         kz_store_close(store);

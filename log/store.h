@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables of bytes by number in one LMDB environment, and transactions over them. The only file that
- * knows LMDB; knows nothing of entries.
+/* Tables of bytes by number in one LMDB environment, and transactions over them. Knows nothing of
+ * entries; nobody outside of its files (store_state.h) knows LMDB.
  *
  * Invariants:
  * 1. A transaction is all or nothing, and durable when its commit gives KZ_OK.
  * 2. The data file is never shorter than the pages in use: space is taken from the file system
  * before a transaction needs it, so that a full disk is found before anything is written, and a
- * file that was cut is found at opening. */
+ * file that was cut is found at opening. Where there is none, pages that may be used again are
+ * room. */
 #ifndef KZ_STORE_H
 #define KZ_STORE_H
 
@@ -83,11 +84,6 @@ uint64_t kz_transaction_number(const struct kz_transaction *transaction);
  * transaction has ended in any case. */
 enum kz_status kz_transaction_commit(struct kz_transaction *transaction);
 void kz_transaction_abort(struct kz_transaction *transaction); /* an ended one is fine */
-
-/* Looks at the list of the pages that LMDB will use again, which only its writer reads: one named
- * twice ends the process in the middle of a write. TRANSACTION reads. Errors: KZ_CORRUPT, KZ_IO,
- * KZ_NO_MEMORY. */
-enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction);
 
 /* Find a row by its key, the row behind the one found last in TABLE, the first and the last one.
  * Errors: KZ_NOT_FOUND, KZ_CORRUPT, KZ_IO. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/simulation/sim_store.h"
 
+#include "log/free_pages.h"
 #include "log/reached.h"
 #include "node/core/memory.h"
 
@@ -292,7 +293,7 @@ uint64_t kz_transaction_number(const struct kz_transaction *transaction)
 }
 
 /* No pages, so none that is free. */
-enum kz_status kz_transaction_check_free(const struct kz_transaction *transaction)
+enum kz_status kz_free_pages_check(const struct kz_transaction *transaction)
 {
     (void)transaction;
     return KZ_OK;
