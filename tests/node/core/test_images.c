@@ -278,19 +278,6 @@ static void an_image_ahead_of_the_stored_results_is_refused(void **state)
                         "it is ahead of the results in the ledger");
 }
 
-static void results_are_stored_before_their_image_counts(void **state)
-{
-    (void)state;
-    sim.options.image_every = 1;
-    kz_sim_start_all(&sim);
-    for (int i = 0; i < 20; i++) {
-        fill(1);
-        for (uint64_t id = 1; id <= 3; id++)
-            assert_true(sim.nodes[id].disk.images[0].index <= sim.nodes[id].disk.applied);
-    }
-    assert_true(sim.nodes[1].disk.images[0].index > 0);
-}
-
 static void an_image_of_another_ledger_is_refused(void **state)
 {
     (void)state;
@@ -468,7 +455,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_crash_while_saving_leaves_the_older_image, begin, end),
         cmocka_unit_test_setup_teardown(an_image_ahead_of_the_stored_results_is_refused, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(results_are_stored_before_their_image_counts, begin, end),
         cmocka_unit_test_setup_teardown(an_image_of_another_ledger_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_image_of_another_cluster_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_image_of_another_node_is_refused, begin, end),
