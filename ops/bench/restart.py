@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills one node with applications, kills it (-9), and times exec to /readyz: from an image of the state, and without.
 
-ops/bench/restart.py [--build build/release] [--entries 10000000] [--rounds 3] [--directory DIR]
+ops/bench/restart.py [--build build/release] [--entries 10000000] [--rounds 3]
 """
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def fill(bench: nodes.Bench, entries: int) -> int:
     return applied
 
 
-def restart(node, rounds: int) -> dict:
-    """Kills and starts NODE so often. Returns: the seconds from exec to /readyz, and what the last start told."""
+def restart(node, rounds: int, from_image: bool) -> dict:
+    """Kills and starts NODE so often. Returns: the seconds from exec to /readyz, the longest also as a gap, and what the
+    last start told; `exit` is 0 if that began with an image as it should."""
     seconds = []
     for _ in range(rounds):
         node.kill()
@@ -44,26 +45,27 @@ def restart(node, rounds: int) -> dict:
         seconds.append(time.monotonic() - begun)
     metrics = node.metrics()
     opened = re.search(r"image_opened index=(\d+)", node.log())
-    return {"seconds": [round(s, 3) for s in seconds], "image": int(opened[1]) if opened else 0,
+    return {"exit": int((opened is not None) != from_image), "longest_gap_ms": max(seconds) * 1000,
+            "seconds": [round(s, 3) for s in seconds], "image": int(opened[1]) if opened else 0,
             "image_open_seconds": metrics["kezek_image_open_seconds"],
             "resident_bytes": metrics["process_resident_memory_bytes"]}
 
 
-def measure(build: pathlib.Path, directory: pathlib.Path, entries: int, rounds: int) -> dict:
+def measure(build: pathlib.Path, directory: pathlib.Path, entries: int, rounds: int) -> list[dict]:
+    """Returns: the starts with an image, and those without."""
     with nodes.Bench(build, directory, count=1) as bench:
         node = bench.nodes[1]
         applied = fill(bench, entries)
         metrics = node.metrics()
-        result = {"benchmark": "restart", "entries": applied,
-                  "image_bytes": metrics["kezek_image_bytes"], "images_saved": metrics["kezek_images_saved_total"],
-                  "fork_ms": metrics["kezek_image_fork_seconds"] * 1000}
-        result["with_image"] = restart(node, rounds)
+        load = {"benchmark": "restart", "entries": applied,
+                "image_bytes": metrics["kezek_image_bytes"], "images_saved": metrics["kezek_images_saved_total"],
+                "fork_ms": metrics["kezek_image_fork_seconds"] * 1000}
+        with_image = load | restart(node, rounds, True)
         node.extra += ["--image-every", "0"]
         node.kill()
         shutil.rmtree(node.directory / "state")
         node.start().wait_ready(600)
-        result["without_image"] = restart(node, 1)
-    return result
+        return [with_image, load | restart(node, 1, False)]
 
 
 def main() -> int:
@@ -74,11 +76,12 @@ def main() -> int:
     options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="kezek-restart-"))
     try:
-        result = measure(options.build, directory / "nodes", options.entries, options.rounds)
+        results = measure(options.build, directory / "nodes", options.entries, options.rounds)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(json.dumps(result))
-    return 0
+    for result in results:
+        print(json.dumps(result))
+    return max(result["exit"] for result in results)
 
 
 if __name__ == "__main__":
