@@ -2,6 +2,7 @@
 #include "node/core/driver.h"
 
 #include "node/core/driver_state.h"
+#include "node/core/raft_heap.h"
 #include "statemachine/base/assert.h"
 
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum kz_status kz_driver_create(const struct kz_driver_options *options,
     KZ_ASSERT(options->id > 0);
     KZ_ASSERT(options->heartbeat_ms > 0 && options->heartbeat_ms < options->election_timeout_ms);
 
+    kz_raft_heap_install();
     struct kz_driver *driver = calloc(1, sizeof *driver);
     uint8_t *frame = malloc(KZ_PEER_FRAME_SIZE_MAX);
     if (driver == NULL || frame == NULL ||
