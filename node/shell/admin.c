@@ -28,7 +28,8 @@ struct visitor {
 struct kz_admin {
     struct kz_admin_options options;
     uv_tcp_t listener;
-    bool is_listening;
+    uv_timer_t retry; /* of a connection that waits for memory: libuv accepts none after it */
+    unsigned handles; /* of the two above that libuv holds */
     struct visitor *visitors;
     unsigned visitor_count;
 };
@@ -179,12 +180,18 @@ static struct visitor *create_visitor(struct kz_admin *admin)
     return visitor;
 }
 
+static void on_retry(uv_timer_t *timer);
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct kz_admin *admin = listener->data;
-    struct visitor *visitor = status < 0 ? NULL : create_visitor(admin);
+    if (status < 0) return;
 
-    if (visitor == NULL) return;
+    struct visitor *visitor = create_visitor(admin);
+    if (visitor == NULL) {
+        uv_timer_start(&admin->retry, on_retry, KZ_SWEEP_MS, 0);
+        return;
+    }
     if (uv_accept(listener, (uv_stream_t *)&visitor->tcp) != 0 ||
         admin->visitor_count > KZ_ADMIN_CONNECTIONS_MAX ||
         uv_read_start((uv_stream_t *)&visitor->tcp, on_allocate, on_read) != 0) {
@@ -192,6 +199,12 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     uv_timer_start(&visitor->timer, on_timer, KZ_ADMIN_HEADER_MS, 0);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    struct kz_admin *admin = timer->data;
+    on_connection((uv_stream_t *)&admin->listener, 0);
 }
 
 /* ---- All of it ---- */
@@ -211,8 +224,9 @@ enum kz_status kz_admin_listen(struct kz_admin *admin, const struct kz_address *
     int failed = uv_tcp_init(admin->options.loop, &admin->listener);
 
     if (failed == 0) {
-        admin->is_listening = true;
-        admin->listener.data = admin;
+        uv_timer_init(admin->options.loop, &admin->retry);
+        admin->handles = 2;
+        admin->listener.data = admin->retry.data = admin;
         failed = uv_tcp_bind(&admin->listener, (const struct sockaddr *)&address->socket, 0);
     }
     if (failed == 0) {
@@ -230,16 +244,17 @@ enum kz_status kz_admin_listen(struct kz_admin *admin, const struct kz_address *
                         uv_strerror(failed));
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_own_closed(uv_handle_t *handle)
 {
     struct kz_admin *admin = handle->data;
-    admin->is_listening = false;
+    admin->handles--;
 }
 
 void kz_admin_stop(struct kz_admin *admin)
 {
-    if (admin->is_listening && !uv_is_closing((uv_handle_t *)&admin->listener)) {
-        uv_close((uv_handle_t *)&admin->listener, on_listener_closed);
+    if (admin->handles > 0 && !uv_is_closing((uv_handle_t *)&admin->listener)) {
+        uv_close((uv_handle_t *)&admin->listener, on_own_closed);
+        uv_close((uv_handle_t *)&admin->retry, on_own_closed);
     }
     for (struct visitor *visitor = admin->visitors; visitor != NULL; visitor = visitor->next)
         leave(visitor);
@@ -247,7 +262,7 @@ void kz_admin_stop(struct kz_admin *admin)
 
 bool kz_admin_is_empty(const struct kz_admin *admin)
 {
-    return !admin->is_listening && admin->visitors == NULL;
+    return admin->handles == 0 && admin->visitors == NULL;
 }
 
 void kz_admin_destroy(struct kz_admin *admin)

@@ -83,6 +83,7 @@ struct kz_sockets {
     uv_timer_t sweep;
     uv_tcp_t listeners[2]; /* KZ_SOCKET_CLIENT, KZ_SOCKET_PEER */
     bool is_listening[2];
+    bool is_behind[2]; /* a connection waits for memory; libuv accepts none after it until then */
     bool is_stopping;
     uint32_t handles; /* that libuv has not let go of yet, timers and listeners included */
     struct dialed_peer peers[KZ_MEMBERS_MAX];
@@ -111,6 +112,7 @@ void kz_link_sweep_buffer(struct link *link); /* an idle link gives back a large
 void kz_link_send(struct link *link, uint8_t *bytes, size_t size);
 
 /* listening.c */
+void kz_listening_catch_up(struct kz_sockets *sockets);
 void kz_listening_stop(struct kz_sockets *sockets);
 void kz_link_leave_bucket(struct link *link);
 

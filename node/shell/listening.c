@@ -102,7 +102,11 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     struct link *link = kz_link_create(sockets, kind);
-    if (link == NULL) return; /* it waits in the backlog */
+    if (link == NULL) {
+        sockets->is_behind[kind] = true;
+        kz_journal(KZ_NOTICE_WARNING, "accept_waits reason=\"out of memory\"");
+        return;
+    }
     if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0) {
         kz_link_drop(link);
         return;
@@ -115,6 +119,15 @@ static void on_connection(uv_stream_t *listener, int status)
     }
     if (kind == KZ_SOCKET_CLIENT) enter_bucket(link);
     kz_link_opened(link);
+}
+
+void kz_listening_catch_up(struct kz_sockets *sockets)
+{
+    for (int kind = KZ_SOCKET_CLIENT; kind <= KZ_SOCKET_PEER; kind++) {
+        if (!sockets->is_listening[kind] || !sockets->is_behind[kind]) continue;
+        sockets->is_behind[kind] = false;
+        on_connection((uv_stream_t *)&sockets->listeners[kind], 0);
+    }
 }
 
 static void on_listener_closed(uv_handle_t *handle)

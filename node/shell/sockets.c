@@ -228,6 +228,7 @@ static void on_sweep(uv_timer_t *timer)
 
     for (uint32_t i = 0; i < sockets->slot_count; i++)
         if (sockets->slots[i] != NULL) sweep_link(sockets->slots[i], now);
+    kz_listening_catch_up(sockets);
 }
 
 /* ---- All of them ---- */
