@@ -5,9 +5,9 @@
  *
  *   kezek-loader ENDPOINTS TERRITORY RATE SEED FILE
  *
- * RATE is commands a second; after a pause of the cluster it catches up, with at most
- * OUTSTANDING_MAX in flight. Ends with SIGTERM: it waits for what is in flight, and prints how many
- * were acknowledged and of how many the fate stayed unknown. */
+ * RATE is commands a second, asked for every TURN_MS; after a pause of the cluster it catches up,
+ * with at most OUTSTANDING_MAX in flight. Ends with SIGTERM: it waits for what is in flight, and
+ * prints how many were acknowledged and of how many the fate stayed unknown. */
 #include "client/wire/messages.h"
 #include "statemachine/base/checksum.h"
 
@@ -85,6 +85,16 @@ static void ask(struct loader *loader, struct kezek_client *client)
     }
 }
 
+/* Does I/O for TURN_MS, whether or not commands wait. */
+static void turn(struct kezek_connection *connection)
+{
+    uint64_t now = kezek_now_ms();
+    uint64_t until = now + TURN_MS;
+
+    for (; now < until; now = kezek_now_ms())
+        kezek_connection_turn(connection, (uint32_t)(until - now));
+}
+
 static void load(struct loader *loader, struct kezek_connection *connection, uint64_t rate)
 {
     struct kezek_client *client = kezek_connection_client(connection);
@@ -95,7 +105,7 @@ static void load(struct loader *loader, struct kezek_connection *connection, uin
         while (loader->asked < due && kezek_client_waiting(client) < OUTSTANDING_MAX) {
             ask(loader, client);
         }
-        (void)kezek_connection_run(connection, 0, TURN_MS);
+        turn(connection);
     }
     (void)kezek_connection_run(connection, 0, 0);
 }
