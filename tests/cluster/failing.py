@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every allocation and every call of the file system of a real node fails once: a definite error or an end, nothing lost.
 
-    failing.py                  all k of the fixed workload, with every error of ERRORS (some hours)
-    failing.py --rounds 50      so many of them, drawn by the seed
+    failing.py                        all k of the fixed workload, with every error of ERRORS (some hours)
+    failing.py --rounds 50            so many of them, drawn by the seed
+    failing.py --first 2 --step 24    every 24th k, from the third: 24 such runs, side by side perhaps, do all of them
 
 A round starts a node whose k-th call of one kind fails (failing_calls.c), founds a town, and appends applications. The
 node goes on, or answers that it can not, or ends with a sentence; it never hangs and never ends without a word. Started
-again without the fault it serves, and has everything that was acknowledged. Every fourth round the node is one of three,
-and the other two must take all commands.
+again without the fault it serves, and has everything that was acknowledged. Each k is tried with a node alone, and with
+one of three, where the other two must take all commands.
 """
 from __future__ import annotations
 
@@ -36,8 +37,10 @@ ERRORS = {"malloc": [errno.ENOMEM], "write": [errno.EIO, errno.ENOSPC, errno.EIN
           "send": [errno.EPIPE, errno.EAGAIN, errno.EINTR, "short"], "sync": [errno.EIO, errno.ENOSPC],
           "open": [errno.EIO, errno.EMFILE], "rename": [errno.EIO, errno.ENOSPC],
           "fallocate": [errno.ENOSPC, errno.EOPNOTSUPP], "mmap": [errno.ENOMEM]}
+SIZES = (1, 3)
+COUNTINGS = 3
 MORE = 1.05
-"""So many calls more than were counted are tried: the clock decides a few of them."""
+"""The most that COUNTINGS runs counted are tried, and so many more: the clock, and who leads, decide a few calls."""
 
 
 class Case:
@@ -102,40 +105,50 @@ class Case:
         agreement.check(self.nodes, self.answers)
 
 
-def counted(kind: str, draw: random.Random) -> int:
-    """How many calls of that kind the workload makes."""
-    with cluster.Cluster(1) as nodes:
+def count_once(size: int, draw: random.Random) -> dict[str, int]:
+    """How many calls of each kind the first of so many nodes makes during the workload."""
+    with cluster.Cluster(size) as nodes:
         file = nodes.directory / "count"
-        case = Case(nodes, {"KZ_FAIL": f"{kind}:1:5", "KZ_FAIL_COUNT": str(file)}, draw)
+        case = Case(nodes, {"KZ_FAIL_COUNT": str(file)}, draw)
         case.work()
         case.end_victim()
-        return int(file.read_text())
+        return {kind: int(count) for kind, count in (line.split() for line in file.read_text().splitlines())}
+
+
+def count(size: int, draw: random.Random) -> dict[str, int]:
+    """The most of some countings."""
+    countings = [count_once(size, draw) for _ in range(COUNTINGS)]
+    return {kind: max(counting[kind] for counting in countings) for kind in ERRORS}
+
+
+def cases_of(size: int, counts: dict[str, int], first: int, step: int) -> list[tuple[int, str]]:
+    """Every step-th k of each kind with each error: the cluster's size, and what KZ_FAIL says."""
+    return [(size, f"{kind}:{k}:{error}") for kind, errors in ERRORS.items() for error in errors
+            for k in range(1 + first, int(counts[kind] * MORE) + 2, step)]
 
 
 def fail(options: argparse.Namespace, draw: random.Random, figures: dict) -> None:
     """The attack."""
     if not LIBRARY.exists():
         raise attack.Skip(f"{LIBRARY} is not built: a build with sanitizers has allocators of its own")
-    counts = {kind: counted(kind, draw) for kind in ERRORS}
-    cases = [(kind, k, error) for kind, errors in ERRORS.items() for error in errors
-             for k in range(1, int(counts[kind] * MORE) + 2)]
+    counts = {size: count(size, draw) for size in SIZES}
+    cases = [case for size in SIZES for case in cases_of(size, counts[size], options.first, options.step)]
     draw.shuffle(cases)
     options.rounds = options.rounds or len(cases)
     outcomes: collections.Counter = collections.Counter()
-    figures |= {"calls": counts, "cases": len(cases), "outcomes": outcomes}
+    figures |= {"calls": counts, "cases": len(cases), "tried": 0, "outcomes": outcomes}
     for number in attack.Budget(options):
         if number == len(cases):
             break
-        kind, k, error = cases[number]
-        figures["last"] = f"{kind}:{k}:{error}"
-        with cluster.Cluster(3 if number % 4 == 3 else 1) as nodes:
+        size, figures["last"] = cases[number]
+        with cluster.Cluster(size) as nodes:
             case = Case(nodes, {"KZ_FAIL": figures["last"]}, draw)
             case.work()
-            outcomes[case.end_victim()] += 1
+            outcomes[f"{case.end_victim()}, of {size}"] += 1
             case.check()
+        figures["tried"] += 1
     figures.pop("last")
-    figures["tried"] = sum(outcomes.values())
 
 
 if __name__ == "__main__":
-    sys.exit(attack.main("failing", fail, __doc__, rounds=0))
+    sys.exit(attack.main("failing", fail, __doc__, rounds=0, first=0, step=1))

@@ -4,8 +4,8 @@
  *   KZ_FAIL=CALLS:K:ERROR[:COUNT]   of the calls named (joined by "+"), the K-th (from 1) and the
  *                                   COUNT - 1 after it fail with ERROR: a number of errno, or
  *                                   `short`: half of a write is done (COUNT 1 unless given)
- *   KZ_FAIL_COUNT=FILE              no call fails; when the process ends by itself, FILE gets how
- *                                   many calls of KZ_FAIL's CALLS there were
+ *   KZ_FAIL_COUNT=FILE              no call fails; when the process ends by itself, FILE gets a
+ *                                   line for each of the calls: its name and how many there were
  *   KZ_SLOW_MS=N                    each fdatasync and fsync takes N milliseconds more
  *
  * Calls: malloc (calloc, realloc and posix_memalign too), write (to regular files, in all its
@@ -53,7 +53,8 @@ static struct {
     int error;
     long slow_ms;
     const char *counting;
-    atomic_ulong seen;
+    atomic_ulong seen;          /* of those chosen */
+    atomic_ulong counts[CALLS]; /* of each, when they are counted */
     atomic_bool ready;
 } plan;
 
@@ -88,6 +89,7 @@ __attribute__((constructor)) static void read_plan(void)
 
     plan.slow_ms = slow == NULL ? 0 : strtol(slow, NULL, 10);
     plan.counting = getenv("KZ_FAIL_COUNT");
+    if (plan.counting != NULL) atomic_store(&plan.ready, true);
     if (colon == NULL) return;
     choose(text, (size_t)(colon - text));
     char *end = NULL;
@@ -104,16 +106,21 @@ __attribute__((destructor)) static void tell_count(void)
     atomic_store(&plan.ready, false);
     FILE *file = fopen(plan.counting, "w");
     if (file == NULL) return;
-    (void)fprintf(file, "%lu\n", atomic_load(&plan.seen));
+    for (int call = 0; call < CALLS; call++)
+        (void)fprintf(file, "%s %lu\n", names[call], atomic_load(&plan.counts[call]));
     (void)fclose(file);
 }
 
 /* Returns: 0 when this call is to succeed, else errno's number or SHORT. */
 static int fails(enum call call)
 {
-    if (!atomic_load(&plan.ready) || !plan.chosen[call]) return 0;
+    if (!atomic_load(&plan.ready)) return 0;
+    if (plan.counting != NULL) {
+        (void)atomic_fetch_add(&plan.counts[call], 1);
+        return 0;
+    }
+    if (!plan.chosen[call]) return 0;
     unsigned long number = atomic_fetch_add(&plan.seen, 1) + 1;
-    if (plan.counting != NULL) return 0;
     return number >= plan.first && number - plan.first < plan.count ? plan.error : 0;
 }
 
