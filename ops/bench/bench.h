@@ -12,6 +12,7 @@ int bench_position(const struct bench_options *options);
 int bench_failover(const struct bench_options *options);
 int bench_replay(const struct bench_options *options);
 int bench_machine(const struct bench_options *options);
+int bench_probe(const struct bench_options *options);
 
 /* Says "kezek-bench: …" on standard error. Returns: 1, for `return bench_fail(…)`. */
 int bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -23,6 +23,8 @@ static const struct benchmark benchmarks[] = {
      bench_position},
     {"failover", "append, and every gap between acknowledged writes while a leader is killed",
      BENCH_FAILOVER, bench_failover},
+    {"probe", "one client at a low rate: what it notices of what others do meanwhile", BENCH_PROBE,
+     bench_probe},
     {"replay", "verify a ledger offline: checksums, leaf hashes, rules", BENCH_REPLAY,
      bench_replay},
     {"machine", "the state machine alone, on one core", BENCH_MACHINE, bench_machine},
@@ -40,7 +42,7 @@ static void print_help(FILE *out)
         bench_options_print(benchmarks[i].command, out);
     }
     (void)fputs("\nLoads are closed loops: each of connections × outstanding asks again when it is "
-                "answered.\nThe last line is one JSON object.\n",
+                "answered; a probe asks at its rate.\nThe last line is one JSON object.\n",
                 out);
 }
 

@@ -15,6 +15,7 @@ enum bench_command {
     BENCH_FAILOVER = 8,
     BENCH_REPLAY = 16,
     BENCH_MACHINE = 32,
+    BENCH_PROBE = 64,
     BENCH_LOADS = BENCH_APPEND | BENCH_MIX | BENCH_POSITION | BENCH_FAILOVER,
 };
 
@@ -33,6 +34,7 @@ struct bench_options {
     uint64_t places;    /* reported for each territory and birth year before a mix */
     uint64_t open_wait; /* seconds to wait until they are open to all */
     uint64_t linearizable;
+    uint64_t rate; /* commands and questions a second */
     uint64_t threads;
     uint64_t waiting;
     uint64_t entries;

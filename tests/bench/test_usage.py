@@ -22,6 +22,8 @@ WRONG = {
     ("append", "--waiting", "1000"): '"--waiting" is no option of it',
     ("machine", "seed", "1"): '"seed" is no option of it',
     ("replay",): "--data is missing",
+    ("probe", "--endpoints", "h:1", "--rate", "0"): '--rate: "0" is no number from 1 to 10000',
+    ("append", "--endpoints", "h:1", "--rate", "1"): '"--rate" is no option of it',
 }
 
 
