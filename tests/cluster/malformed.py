@@ -2,20 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Malformed frames and HTTP at a live cluster: each gets a definite end, and others hardly notice.
 
-    malformed.py --rounds 10000
+    malformed.py --rounds 12
 
-Each round opens a connection to the client, peer or admin port of a random node and sends what is not a message: a true
-one with bytes changed, cut, repeated, with another size, or noise under a right checksum. The node must answer or close
-it in time. Meanwhile a load runs, and a client measures how long its commands take, before and during the attack.
+Each round is two windows of WINDOW_S: one quiet, one in which ATTACKS connections a second go to the client, peer or admin
+port of a random node and send what is not a message: a true one with bytes changed, cut, repeated, with another size, or
+noise under a right checksum. The node must answer or close each in time. All the while a load runs, and in each window a
+client in a process of its own, `kezek-bench probe`, measures its writes and reads; the ratio of their 99th percentiles,
+attacked to quiet, is a figure: the median of the rounds.
 """
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import socket
+import statistics
 import struct
+import subprocess
 import sys
-import threading
 import time
 
 import agreement
@@ -24,8 +28,12 @@ import client
 import cluster
 
 RATE = 200
+PROBES = 400
+ATTACKS = 200
+"""A second: some sixth of a core for this program, so that what the client notices is the node's doing."""
+WINDOW_S = 5
+WARM_UP_MS = 500
 END_S = 15.0
-QUIET_S = 4.0
 MEMORY_MAX = 64 << 20
 """So many bytes more than before a node may hold afterwards: much less than the attack sent."""
 KINDS = {"client": range(0, 14), "peer": range(0x60, 0x78)}
@@ -35,39 +43,6 @@ HTTP = [b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /livez HTTP/1.1\r\nHo
 
 def command(draw: random.Random) -> dict:
     return client.application(draw.getrandbits(100)) | {"request": client.request_id(draw)}
-
-
-class Prober(threading.Thread):
-    """A client that measures its commands' times until it is told to end."""
-
-    def __init__(self, nodes: cluster.Cluster, seed: int) -> None:
-        super().__init__(name="prober")
-        self.draw = random.Random(seed)
-        self.session = client.Session(nodes, self.draw)
-        self.times: list[float] = []
-        self.ending = threading.Event()
-
-    def run(self) -> None:
-        while not self.ending.wait(0.005):
-            begun = time.monotonic()
-            self.session.settle(command(self.draw), attack.SERVING_S)
-            self.times.append(time.monotonic() - begun)
-        self.session.close()
-
-    def p99_ms(self) -> float:
-        return round(sorted(self.times)[len(self.times) * 99 // 100] * 1000, 2)
-
-
-def measure(nodes: cluster.Cluster, seed: int, meanwhile) -> float:
-    """Runs `meanwhile` while a prober works. Returns: its 99th percentile in milliseconds."""
-    prober = Prober(nodes, seed)
-    prober.start()
-    try:
-        meanwhile()
-    finally:
-        prober.ending.set()
-        prober.join()
-    return prober.p99_ms()
 
 
 def changed(data: bytes, draw: random.Random) -> bytes:
@@ -120,31 +95,67 @@ def provoke(node: cluster.Node, draw: random.Random) -> str:
     return f"{port} {'answered' if told else 'closed'}"
 
 
+class Windows:
+    """What the client measured, and how the provocations ended."""
+
+    def __init__(self, nodes: cluster.Cluster, draw: random.Random) -> None:
+        self.nodes, self.draw = nodes, draw
+        self.ends: dict[str, int] = {}
+        self.p99_ms: dict[str, dict[str, list[float]]] = {what: {"quiet": [], "attacked": []} for what in ("writes", "reads")}
+
+    def one(self, attacked: bool) -> None:
+        """One window: begins a probe, and provokes the nodes for as long as it runs."""
+        probe = subprocess.Popen([str(attack.PROGRAMS / "kezek-bench"), "probe", "--endpoints", self.nodes.endpoints, "--territories",
+                                  "1", "--rate", str(PROBES), "--seconds", str(WINDOW_S), "--warmup-ms", str(WARM_UP_MS)],
+                                 stdout=subprocess.PIPE, text=True)
+        try:
+            if attacked:
+                self.provoke_while(probe)
+            told, _ = probe.communicate()
+        finally:
+            probe.kill()
+        attack.demand(probe.returncode == 0, f"a client was not served: {told}")
+        for what, windows in self.p99_ms.items():
+            windows["attacked" if attacked else "quiet"].append(json.loads(told)[what]["p99_ms"])
+
+    def provoke_while(self, probe: subprocess.Popen) -> None:
+        """At the rate of ATTACKS, or as fast as the ends come."""
+        begun, done = time.monotonic(), 0
+        while probe.poll() is None:
+            time.sleep(max(0.0, begun + done / ATTACKS - time.monotonic()))
+            end = provoke(self.draw.choice(list(self.nodes)), self.draw)
+            self.ends[end] = self.ends.get(end, 0) + 1
+            done += 1
+
+    def figures(self) -> dict:
+        """The medians of both kinds of windows, and of the ratios of neighbours."""
+        medians = {what: {name: round(statistics.median(values), 2) for name, values in windows.items()}
+                   for what, windows in self.p99_ms.items()}
+        ratios = {what: round(statistics.median(a / q for a, q in zip(windows["attacked"], windows["quiet"])), 2)
+                  for what, windows in self.p99_ms.items()}
+        return {"provocations": sum(self.ends.values()), "ends": self.ends, "p99_ms": medians, "p99_ratio": ratios}
+
+
 def attack_ports(options: argparse.Namespace, draw: random.Random, figures: dict) -> None:
     """The attack."""
-    ends: dict[str, int] = {}
     with cluster.Cluster(3) as nodes:
         nodes.start().wait_ready(30)
         attack.found_town(nodes)
         processes = [node.process.pid for node in nodes]
+        windows = Windows(nodes, draw)
         with attack.Load(nodes, RATE, options.seed) as load:
-            before = measure(nodes, draw.getrandbits(40), lambda: time.sleep(QUIET_S))
+            attack.wait_progress(nodes)
             memory = [attack.memory_of(node) for node in nodes]
-
-            def provoke_all() -> None:
-                for _ in attack.Budget(options):
-                    end = provoke(draw.choice(list(nodes)), draw)
-                    ends[end] = ends.get(end, 0) + 1
-
-            during = measure(nodes, draw.getrandbits(40), provoke_all)
+            for number in attack.Budget(options):
+                for attacked in ((False, True), (True, False))[number % 2]:
+                    windows.one(attacked)
             grown = max(attack.memory_of(node) - had for node, had in zip(nodes, memory))
             load.stop()
-        figures |= {"provocations": sum(ends.values()), "ends": ends, "p99_ms_before": before, "p99_ms_during": during,
-                    "memory_grown_mib": grown >> 20, "acknowledged": load.acknowledged}
+        figures |= {**windows.figures(), "memory_grown_mib": grown >> 20, "acknowledged": load.acknowledged}
         attack.demand([node.process.pid for node in nodes if node.is_running()] == processes, "a node has ended")
         attack.demand(grown < MEMORY_MAX, f"a node holds {grown} bytes more than before")
         agreement.check(nodes, load.answers)
 
 
 if __name__ == "__main__":
-    sys.exit(attack.main("malformed", attack_ports, __doc__, rounds=10_000))
+    sys.exit(attack.main("malformed", attack_ports, __doc__, rounds=12))
