@@ -35,18 +35,25 @@ def hardware(number: int) -> str:
     return f"02:6b:7a:00:00:{number:02x}"
 
 
+def way() -> list[str] | None:
+    """What starts a program in a network namespace of its own. Returns: None where there can be none."""
+    for words in WAYS:
+        try:
+            if subprocess.run([*words, "ip", "link", "show"], capture_output=True).returncode == 0:
+                return words
+        except OSError:
+            pass
+    return None
+
+
 def enter() -> None:
     """Starts this program again inside a network namespace of its own; returns inside, or where there can be none."""
     if ENTERED in os.environ:
         return
-    for way in WAYS:
-        try:
-            allowed = subprocess.run([*way, "ip", "link", "show"], capture_output=True).returncode == 0
-        except OSError:
-            allowed = False
-        if allowed:
-            os.environ[ENTERED] = "1"
-            os.execvp(way[0], [*way, sys.executable, *sys.argv])
+    words = way()
+    if words is not None:
+        os.environ[ENTERED] = "1"
+        os.execvp(words[0], [*words, sys.executable, *sys.argv])
 
 
 def shell(script: str, process: int | None = None) -> None:
