@@ -1,33 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/wire/members.h"
+#include "tests/wire/fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define TAG 0x1122334455667788
-
-static uint8_t buffer[8192];
-
-static struct kz_writer fresh(void)
-{
-    return kz_writer_init(buffer, sizeof(buffer));
-}
-
-static struct kz_frame parsed(const struct kz_writer *writer)
-{
-    struct kz_frame frame;
-    size_t size;
-    assert_false(writer->failed);
-    assert_int_equal(
-        kz_frame_parse(buffer, kz_writer_size(writer), KZ_CHANGE_FRAME_SIZE_MAX, &frame, &size),
-        KZ_OK);
-    assert_int_equal(size, kz_writer_size(writer));
-    return frame;
-}
 
 static bool takes_change(const struct kz_frame *frame)
 {
@@ -39,25 +14,6 @@ static bool takes_changed(const struct kz_frame *frame)
 {
     struct kz_changed changed;
     return kz_changed_decode(frame, &changed) == KZ_OK;
-}
-
-/* A message is taken as it is, not cut short anywhere, not with a byte more, and not under another
- * type. */
-static void is_exactly_one_message(const struct kz_writer *writer,
-                                   bool (*takes)(const struct kz_frame *frame))
-{
-    struct kz_frame frame = parsed(writer);
-    assert_int_equal(frame.tag, TAG);
-    assert_true(takes(&frame));
-
-    size_t size = frame.body_size;
-    for (frame.body_size = 0; frame.body_size < size; frame.body_size++)
-        assert_false(takes(&frame));
-    frame.body_size = size + 1;
-    assert_false(takes(&frame));
-    frame.body_size = size;
-    frame.type++;
-    assert_false(takes(&frame));
 }
 
 static struct kz_text text(const char *bytes)

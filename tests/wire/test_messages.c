@@ -1,35 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/wire/messages.h"
+#include "tests/wire/fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-#define TAG 0x1122334455667788
-
-static uint8_t buffer[2 * KZ_NODE_FRAME_SIZE_MAX];
-
-static struct kz_writer fresh(void)
-{
-    return kz_writer_init(buffer, sizeof(buffer));
-}
-
-/* Parses the one frame that WRITER holds. */
-static struct kz_frame parsed(const struct kz_writer *writer)
-{
-    struct kz_frame frame;
-    size_t size;
-    assert_false(writer->failed);
-    assert_int_equal(kz_frame_parse(writer->first, kz_writer_size(writer), KZ_NODE_FRAME_SIZE_MAX,
-                                    &frame, &size),
-                     KZ_OK);
-    assert_int_equal(size, kz_writer_size(writer));
-    return frame;
-}
 
 /* ---- Each decoder, told whether it took the frame ---- */
 
@@ -80,25 +52,6 @@ static bool takes_entries(const struct kz_frame *frame)
 {
     struct kz_entries_reader reader;
     return kz_entries_decode(frame, &reader) == KZ_OK;
-}
-
-/* A message is taken as it is, not cut short anywhere, not with a byte more, and not under another
- * type. */
-static void is_exactly_one_message(const struct kz_writer *writer,
-                                   bool (*takes)(const struct kz_frame *frame))
-{
-    struct kz_frame frame = parsed(writer);
-    assert_true(frame.tag == TAG || frame.type == KZ_MESSAGE_GOODBYE);
-    assert_true(takes(&frame));
-
-    size_t size = frame.body_size;
-    for (frame.body_size = 0; frame.body_size < size; frame.body_size++)
-        assert_false(takes(&frame));
-    frame.body_size = size + 1;
-    assert_false(takes(&frame));
-    frame.body_size = size;
-    frame.type++;
-    assert_false(takes(&frame));
 }
 
 /* ---- HELLO, WELCOME, GOODBYE ---- */
