@@ -7,11 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-void make_directory(char out_path[static PATH_SIZE])
+char directory[PATH_SIZE];
+
+int set_up(void **state)
 {
     const char *parent = getenv("TMPDIR");
-    (void)snprintf(out_path, PATH_SIZE, "%s/kz-log-XXXXXX", parent == NULL ? "/tmp" : parent);
-    assert_non_null(mkdtemp(out_path));
+    (void)state;
+    (void)snprintf(directory, PATH_SIZE, "%s/kz-log-XXXXXX", parent == NULL ? "/tmp" : parent);
+    return mkdtemp(directory) == NULL;
 }
 
 static int remove_one(const char *path, const struct stat *file, int kind, struct FTW *walk)
@@ -22,9 +25,10 @@ static int remove_one(const char *path, const struct stat *file, int kind, struc
     return remove(path);
 }
 
-void remove_directory(const char *path)
+int tear_down(void **state)
 {
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)state;
+    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 size_t make_record(uint64_t index, uint8_t out[static KZ_RECORD_SIZE_MAX])
@@ -74,11 +78,11 @@ void append(struct kz_log *log, uint32_t count, uint64_t term)
     kz_batch_release(batch);
 }
 
-struct kz_log *open_log(const char *directory)
+struct kz_log *open_log(const char *path)
 {
     struct kz_log *log = NULL;
     struct kz_error error = {.text = ""};
-    enum kz_status status = kz_log_open(directory, KZ_LOG_CREATE, 0, &log, &error);
+    enum kz_status status = kz_log_open(path, KZ_LOG_CREATE, 0, &log, &error);
     if (status != KZ_OK) fail_msg("%s: %s", kz_status_text(status), error.text);
     return log;
 }

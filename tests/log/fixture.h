@@ -16,11 +16,13 @@
 
 #define PATH_SIZE 256
 
-/* Makes a directory of its own under $TMPDIR or /tmp. */
-void make_directory(char out_path[static PATH_SIZE]);
+extern char directory[PATH_SIZE];
 
-/* Removes the directory and all in it. */
-void remove_directory(const char *path);
+/* Makes the directory, one of its own under $TMPDIR or /tmp. */
+int set_up(void **state);
+
+/* Removes it and all in it. */
+int tear_down(void **state);
 
 /* The record of entry INDEX: an application, a withdrawal, or each 50th (and the first) a
  * membership. */
@@ -33,7 +35,7 @@ struct kz_batch *make_batch(uint64_t first, uint32_t count, uint64_t term);
 void append(struct kz_log *log, uint32_t count, uint64_t term);
 
 /* Opens the ledger, making it; asserts that it is KZ_OK. */
-struct kz_log *open_log(const char *directory);
+struct kz_log *open_log(const char *path);
 
 /* Asserts that the ledger holds exactly the entries 1 … LAST of make_record(), with the terms of
  * its runs. */

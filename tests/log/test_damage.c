@@ -3,7 +3,7 @@
  * ledger and reads all of it, and must find the damage or give exactly what was written. A child
  * does it, as LMDB may stop on bytes that it trusts: that is no wrong answer either, and is
  * counted. */
-#include "tests/log/fixture.h"
+#include "tests/log/written.h"
 
 #include <fcntl.h>
 #include <lmdb.h>
@@ -18,8 +18,8 @@
 
 #define ENTRY_COUNT  150
 #define RESULT_COUNT 120
+#define FIRST_TERM_2 41
 #define MAP_SIZE     (UINT64_C(1) << 20)
-#define PAGE_SIZE    4096
 
 enum outcome { UNKNOWN, HARMLESS, FOUND_OPENING, FOUND_READING, WRONG, OUTCOME_END };
 
@@ -31,54 +31,17 @@ struct progress {
     size_t first_ended;
 };
 
-static char directory[PATH_SIZE];
-static uint8_t *image; /* the data file as written */
-static size_t image_size;
-
-static int open_data(int flags)
+static int begin(void **state)
 {
-    char path[PATH_SIZE + 32];
-    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
-    return open(path, flags | O_CLOEXEC);
+    int failed = set_up(state);
+    if (failed == 0) write_image(ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
+    return failed;
 }
 
-static void write_at(size_t offset, const uint8_t *bytes, size_t size)
+static int end(void **state)
 {
-    int file = open_data(O_WRONLY);
-    ssize_t written = pwrite(file, bytes, size, (off_t)offset);
-    (void)close(file);
-    if (written != (ssize_t)size) _exit(9);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    struct kz_log *log = open_log(directory);
-    append(log, 40, 1);
-    append(log, ENTRY_COUNT - 40, 2);
-    uint8_t results[RESULT_COUNT];
-    for (size_t i = 0; i < sizeof results; i++)
-        results[i] = (uint8_t)(i % KZ_RESULT_END);
-    struct kz_log_write write = {
-        .result_first = 1, .results = results, .result_count = RESULT_COUNT};
-    assert_int_equal(kz_log_append(log, &write, NULL), KZ_OK);
-    image_size = kz_log_used_bytes(log);
-    kz_log_close(log);
-
-    image = malloc(image_size);
-    int file = open_data(O_RDONLY);
-    assert_int_equal(pread(file, image, image_size, 0), image_size);
-    (void)close(file);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    free(image);
-    remove_directory(directory);
-    return 0;
+    free_image();
+    return tear_down(state);
 }
 
 static bool head_is_right(const struct kz_log *log)
@@ -89,8 +52,8 @@ static bool head_is_right(const struct kz_log *log)
     const uint64_t *membership = kz_log_memberships(log, &memberships);
     return kz_log_last_index(log) == ENTRY_COUNT && kz_log_last_term(log) == 2 &&
            kz_log_applied_index(log) == RESULT_COUNT && runs == 2 && run[0].first_index == 1 &&
-           run[0].term == 1 && run[1].first_index == 41 && run[1].term == 2 && memberships == 4 &&
-           membership[0] == 1 && membership[3] == 150;
+           run[0].term == 1 && run[1].first_index == FIRST_TERM_2 && run[1].term == 2 &&
+           memberships == 4 && membership[0] == 1 && membership[3] == 150;
 }
 
 static bool batch_is_right(const struct kz_batch *batch)
@@ -103,7 +66,7 @@ static bool batch_is_right(const struct kz_batch *batch)
         if (size != make_record(index, expected) || memcmp(record, expected, size) != 0) {
             return false;
         }
-        if (kz_batch_term(batch, i) != (index <= 40 ? 1 : 2)) return false;
+        if (kz_batch_term(batch, i) != (index < FIRST_TERM_2 ? 1 : 2)) return false;
     }
     return true;
 }
@@ -129,7 +92,7 @@ static enum outcome read_all(struct kz_log *log)
     if (kz_log_read_leaves(log, 1, ENTRY_COUNT, leaves, &error) != KZ_OK) found = true;
     if (kz_log_read_results(log, 1, RESULT_COUNT, results, &error) != KZ_OK) return FOUND_READING;
     for (size_t i = 0; i < RESULT_COUNT; i++) {
-        if (results[i] != i % KZ_RESULT_END) return WRONG;
+        if (results[i] != result_of(i + 1)) return WRONG;
     }
     return found ? FOUND_READING : HARMLESS;
 }
@@ -207,8 +170,7 @@ static struct progress try_cases(size_t count, damage_function *damage)
 
 static bool flip_a_bit(size_t number)
 {
-    uint8_t byte = image[number] ^ (uint8_t)(1 << number % 8);
-    write_at(number, &byte, 1);
+    flip(number);
     return true;
 }
 
@@ -314,7 +276,7 @@ static void write_free_list(const struct free_list *list, const struct free_list
     const uint8_t *at = memmem(image, image_size, list, size);
     assert_non_null(at);
     for (; at != NULL; at = memmem(at + 1, (size_t)(end - at) - 1, list, size))
-        write_at((size_t)(at - image), (const uint8_t *)damaged, size);
+        write_at((size_t)(at - image), damaged, size);
 }
 
 static void free_pages_are_looked_at_before_a_write_takes_them(void **state)
@@ -343,12 +305,12 @@ static void free_pages_are_looked_at_before_a_write_takes_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_read_as_truth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_cut_file_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(free_pages_are_looked_at_before_a_write_takes_them, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_read_as_truth, begin, end),
+        cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, begin, end),
+        cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, begin, end),
+        cmocka_unit_test_setup_teardown(a_cut_file_is_found, begin, end),
+        cmocka_unit_test_setup_teardown(free_pages_are_looked_at_before_a_write_takes_them, begin,
+                                        end),
     };
     return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
 }

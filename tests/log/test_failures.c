@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the log does when the world fails: full map and disk, errors of the disk, a killed process,
  * a directory that is no ledger. */
+#include "tests/log/failing.h"
 #include "tests/log/fixture.h"
 
 #include "log/head.h"
@@ -23,38 +24,10 @@
 
 #define PAGE_WRITE_MAX (16 << 10) /* LMDB gives no more to one pwrite() here */
 
-static char directory[PATH_SIZE];
+/* ---- LMDB's calls ----
+ * What is written to DIR/reached may fail unseen, and is let through. */
 
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
-
-/* ---- Calls that fail ----
- * LMDB's calls come here: with CALLS_LEFT at 0 the next one fails with CALL_ERRNO; negative: none
- * does. What is written to DIR/reached may fail unseen, and is let through. */
-
-static int calls_left = -1;
-static int call_errno = EIO;
 static unsigned zero_steps; /* writes of zeros ahead of others, known by their size */
-
-static bool call_fails(void)
-{
-    if (calls_left < 0) return false;
-    if (calls_left-- > 0) return false;
-    calls_left = -1;
-    errno = call_errno;
-    return true;
-}
 
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
 {
@@ -69,13 +42,6 @@ ssize_t writev(int file, const struct iovec *pieces, int count)
     static ssize_t (*real)(int, const struct iovec *, int);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "writev");
     return call_fails() ? -1 : real(file, pieces, count);
-}
-
-int fdatasync(int file)
-{
-    static int (*real)(int);
-    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
-    return call_fails() ? -1 : real(file);
 }
 
 int fallocate(int file, int mode, off_t offset, off_t size)

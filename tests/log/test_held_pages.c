@@ -14,22 +14,6 @@
 #define MAP_SIZE  ((size_t)2 << 20)
 #define ROOM_SIZE ((uint64_t)64 << 10)
 
-static char directory[PATH_SIZE];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
-
 /* In a child: reads the ledger as it is now, says so, and ends no sooner than the test. */
 static void read_for_ever(int told)
 {

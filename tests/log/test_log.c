@@ -3,24 +3,7 @@
 
 #include "log/merkle/leaf_hasher.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static char directory[PATH_SIZE];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
 
 /* Closes and opens again: what is asserted behind it comes from the disk. */
 static struct kz_log *reopen(struct kz_log *log)

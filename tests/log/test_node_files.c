@@ -8,22 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char directory[PATH_SIZE];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
-
 static size_t read_content(const char *name, uint8_t *out, size_t capacity)
 {
     size_t size = 0;

@@ -10,22 +10,7 @@
 #define ROUNDS       300
 #define READER_COUNT 3
 
-static char directory[PATH_SIZE];
 static atomic_bool finished;
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
 
 /* What one reader found; threads must not use cmocka's assertions. */
 struct reader {

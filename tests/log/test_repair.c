@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bits flipped in the rows of a ledger: the damaged entry and its place are named exactly, nothing
  * of it is read, and it is repaired by nothing but what stood there. */
-#include "tests/log/fixture.h"
+#include "tests/log/written.h"
 
 #include "log/damage.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,31 +16,6 @@
 #define BLOCK_FIRST  46 /* of the second block of leaves, and its end */
 #define BLOCK_END    91
 #define LEAF_SIZE    44
-#define PAGE_SIZE    4096
-
-static char directory[PATH_SIZE];
-static uint8_t *image; /* the data file as written */
-static size_t image_size;
-
-static int open_data(int flags)
-{
-    char path[PATH_SIZE + 32];
-    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
-    return open(path, flags | O_CLOEXEC);
-}
-
-static void write_at(size_t offset, const void *bytes, size_t size)
-{
-    int file = open_data(O_WRONLY);
-    assert_int_equal(pwrite(file, bytes, size, (off_t)offset), size);
-    (void)close(file);
-}
-
-static void flip(size_t offset)
-{
-    uint8_t byte = image[offset] ^ (uint8_t)(1 << offset % 8);
-    write_at(offset, &byte, 1);
-}
 
 static void put_back(void)
 {
@@ -58,40 +32,17 @@ static int as_written(void **state)
     return 0;
 }
 
-static uint8_t result_of(uint64_t index)
+static int begin(void **state)
 {
-    return (uint8_t)(index * index % 13);
+    int failed = set_up(state);
+    if (failed == 0) write_image(ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
+    return failed;
 }
 
-static int set_up(void **state)
+static int end(void **state)
 {
-    (void)state;
-    make_directory(directory);
-    struct kz_log *log = open_log(directory);
-    append(log, FIRST_TERM_2 - 1, 1);
-    append(log, ENTRY_COUNT - FIRST_TERM_2 + 1, 2);
-    uint8_t results[RESULT_COUNT];
-    for (size_t i = 0; i < sizeof results; i++)
-        results[i] = result_of(i + 1);
-    struct kz_log_write write = {
-        .result_first = 1, .results = results, .result_count = RESULT_COUNT};
-    assert_int_equal(kz_log_append(log, &write, NULL), KZ_OK);
-    image_size = kz_log_used_bytes(log);
-    kz_log_close(log);
-
-    image = malloc(image_size);
-    int file = open_data(O_RDONLY);
-    assert_int_equal(pread(file, image, image_size, 0), image_size);
-    (void)close(file);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    free(image);
-    remove_directory(directory);
-    return 0;
+    free_image();
+    return tear_down(state);
 }
 
 /* ---- Finding rows in the file ---- */
@@ -442,5 +393,5 @@ int main(void)
         cmocka_unit_test_setup(first_pages_that_lie_are_damage_to_the_pages, as_written),
         cmocka_unit_test_setup(an_older_copy_of_the_file_is_refused, as_written),
     };
-    return cmocka_run_group_tests_name("repair", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("repair", tests, begin, end);
 }

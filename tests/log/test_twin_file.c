@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file of two copies: after every write that stopped anywhere, and after damage to one copy, the
  * content is the one before or the one behind it. */
+#include "tests/log/failing.h"
 #include "tests/log/fixture.h"
 
 #include "log/twin_file.h"
@@ -15,50 +16,14 @@
 
 #define NAME "vote"
 
-static char directory[PATH_SIZE];
 static const uint8_t old_content[] = "the vote of the term before";
 static const uint8_t new_content[] = "the vote of this term";
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_directory(directory);
-    return 0;
-}
-
-/* ---- Calls that fail: with CALLS_LEFT at 0 the next one does; negative: none ---- */
-
-static int calls_left = -1;
-static int call_errno = EIO;
-
-static bool call_fails(void)
-{
-    if (calls_left < 0) return false;
-    if (calls_left-- > 0) return false;
-    calls_left = -1;
-    errno = call_errno;
-    return true;
-}
 
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
 {
     static ssize_t (*real)(int, const void *, size_t, off_t);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
     return call_fails() ? -1 : real(file, bytes, size, offset);
-}
-
-int fdatasync(int file)
-{
-    static int (*real)(int);
-    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
-    return call_fails() ? -1 : real(file);
 }
 
 /* ---- The file ---- */
