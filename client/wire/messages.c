@@ -161,6 +161,13 @@ const uint8_t *kz_command_next(struct kz_command_reader *commands, uint16_t *out
     return kz_read_bytes(&commands->reader, *out_size);
 }
 
+void kz_command_rewind(struct kz_command_reader *commands, const uint8_t *record, uint16_t taken)
+{
+    KZ_ASSERT(taken < commands->taken && record <= commands->reader.next);
+    commands->reader.next = record - 2; /* its size */
+    commands->taken = taken;
+}
+
 /* ---- RESULTS ---- */
 
 void kz_results_encode(struct kz_writer *writer, uint64_t tag, const struct kz_answer *answers,

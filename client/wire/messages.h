@@ -124,6 +124,8 @@ void kz_submit_finish(struct kz_submit_writer *submit, uint64_t tag);
 enum kz_status kz_submit_decode(const struct kz_frame *frame, struct kz_command_reader *out_reader);
 /* Returns: the next record, NULL at the end. */
 const uint8_t *kz_command_next(struct kz_command_reader *reader, uint16_t *out_size);
+/* Goes back to RECORD, which it gave as its TAKEN-th (from 0): the next one again. */
+void kz_command_rewind(struct kz_command_reader *reader, const uint8_t *record, uint16_t taken);
 
 /* RESULTS: u16 count, u16 zero, then each answer: u8 code, u8 result, u8 reason, u8 zero, u32
  * retry_ms, u64 index, i64 time. */

@@ -81,6 +81,7 @@ void kz_applying_fail_after(struct kz_core *core, uint64_t keep, enum kz_answer_
     while ((waiter = kz_inflight_back(&core->inflight)) != NULL && waiter->index > keep) {
         struct kz_submission *submission = waiter->submission;
         uint16_t slot = waiter->slot;
+        kz_budget_leave(&core->budget, waiter->payer);
         struct kz_repeat *repeats = kz_inflight_pop_back(&core->inflight);
         kz_submission_answer(core, submission, slot, &answer);
         answer_repeats(core, repeats, &answer);
@@ -101,6 +102,16 @@ static struct kz_answer answer_of(const struct kz_core *core, uint64_t index,
                               .time = kz_machine_time(core->machine)};
 }
 
+/* An entry of PAYER had RESULT. */
+static void charge(struct kz_core *core, uint32_t payer, enum kz_result result)
+{
+    kz_budget_leave(&core->budget, payer);
+    if (result == KZ_RESULT_OK)
+        kz_budget_earn(&core->budget, payer);
+    else if (result != KZ_RESULT_REPEATED)
+        kz_budget_spend(&core->budget, payer, core->now_ms);
+}
+
 /* Answers whoever waits for entry INDEX, which was applied with TERM and OUTCOME. */
 static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
                           const struct kz_outcome *outcome)
@@ -110,9 +121,7 @@ static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
 
     KZ_ASSERT(waiter->term == term); /* kz_core_follow_leadership() failed the others */
     struct kz_answer answer = answer_of(core, index, outcome);
-    if (outcome->result != KZ_RESULT_OK && outcome->result != KZ_RESULT_REPEATED)
-        kz_budget_spend(&core->budget, waiter->payer, core->now_ms);
-
+    charge(core, waiter->payer, outcome->result);
     struct kz_submission *submission = waiter->submission;
     uint16_t slot = waiter->slot;
     struct kz_repeat *repeats = kz_inflight_pop_front(&core->inflight);

@@ -15,6 +15,7 @@
  * connection: half of it, so that none takes the place of all others. */
 #define KZ_PENDING_MAX          16384
 #define KZ_PENDING_PER_LINK_MAX 8192
+#define KZ_PENDING_HELD_SIZE    (8u * 1024 * 1024)  /* of SUBMITs that wait to be appended */
 #define KZ_PENDING_READS_SIZE   (32u * 1024 * 1024) /* of the questions of reads that wait */
 
 /* Changes of the members and the leader, asked for in one step, and waiting. */

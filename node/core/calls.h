@@ -124,8 +124,11 @@ struct kz_gate kz_gate_of(struct kz_core *core);
 /* Takes a SUBMIT until the step has applied what it can. */
 void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
                          const struct kz_frame *frame);
-/* Judges the gathered SUBMITs and proposes them, behind what the clock makes due, in one batch. */
+/* Judges what is held and then the gathered SUBMITs, and proposes them, behind what the clock makes
+ * due, in one batch. */
 void kz_proposals_run(struct kz_core *core);
+/* Answers what is held: this node leads no more, or not yet in its new term. */
+void kz_proposals_lose(struct kz_core *core);
 
 /* clockwork.c */
 

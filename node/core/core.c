@@ -97,7 +97,7 @@ static void init_parts(struct kz_core *core, const struct kz_core_options *optio
 {
     kz_links_init(&core->links);
     kz_inflight_init(&core->inflight, core->options.pending_max, options->seed);
-    kz_budget_init(&core->budget, core->options.refusals_per_minute);
+    kz_budget_init(&core->budget, core->options.refusals_per_minute, core->options.pending_max);
     kz_clock_init(&core->clock, options->demo_clock ? options->demo_rate : 1);
     kz_clockwork_init(&core->clockwork);
     kz_reads_init(core);
@@ -255,6 +255,7 @@ void kz_core_follow_leadership(struct kz_core *core)
     if (lost) {
         kz_applying_fail_after(core, kz_driver_committed(core->driver), KZ_ANSWER_UNKNOWN,
                                KZ_REASON_NONE);
+        kz_proposals_lose(core);
     }
     if (lost || moved) kz_changes_follow_leadership(core, lost);
     if (!moved) return;
@@ -282,7 +283,7 @@ static bool waits_for_successor(const struct kz_core *core)
 static void run_stopping(struct kz_core *core)
 {
     if (!core->stopping) return;
-    bool drained = core->inflight.waiters + core->inflight.repeats == 0;
+    bool drained = kz_inflight_count(&core->inflight) == 0;
     drained = drained && !waits_for_successor(core);
     if (drained) kz_storing_flush(core, true);
     drained = drained && core->storing.write_count == 0;

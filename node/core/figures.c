@@ -48,7 +48,7 @@ void kz_core_figures(const struct kz_core *core, struct kz_core_figures *out_fig
     out_figures->image_index = core->imaging.saved;
     out_figures->clients = core->links.clients;
     out_figures->watchers = core->links.watchers;
-    out_figures->pending_commands = core->inflight.waiters + core->inflight.repeats;
+    out_figures->pending_commands = kz_inflight_count(&core->inflight);
     out_figures->pending_reads = core->reads.count;
     out_figures->ledger_time = kz_machine_time(core->machine);
     out_figures->ready = is_ready(core);

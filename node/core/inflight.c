@@ -105,6 +105,12 @@ void kz_inflight_finish(struct kz_inflight *inflight)
             repeat = next;
         }
     }
+    struct kz_held_submit *submit;
+    while ((submit = kz_held_pop(&inflight->held)) != NULL) {
+        submit->submission->waiting -= (uint16_t)kz_held_left(&submit->rest);
+        if (submit->submission->waiting == 0) free(submit->submission);
+        free(submit);
+    }
     free(inflight->ring);
     free(inflight->table);
 }
@@ -117,9 +123,9 @@ struct kz_submission *kz_submission_create(kz_link link, uint64_t tag, uint16_t 
     return submission;
 }
 
-bool kz_inflight_full(const struct kz_inflight *inflight)
+uint32_t kz_inflight_count(const struct kz_inflight *inflight)
 {
-    return inflight->waiters + inflight->repeats >= inflight->capacity;
+    return inflight->waiters + inflight->repeats + inflight->held.commands;
 }
 
 bool kz_inflight_has(const struct kz_inflight *inflight, const uint8_t request[static KZ_ID_SIZE])

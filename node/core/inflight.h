@@ -8,15 +8,18 @@
  *      ^
  *      └── table of the request ids in flight: a tag of the hash and the waiter's place
  *
+ *   held SUBMITs, of which the rest is not appended yet (held.h)
+ *
  * Invariants:
  * 1. Waiters are in order of index; every request id in the table belongs to one waiter.
  * 2. A submission is answered once, when each of its slots has its answer.
- * 3. Waiters and repeats together are at most `capacity`. */
+ * 3. Waiters, repeats and held commands together are at most `capacity`. */
 #ifndef KZ_INFLIGHT_H
 #define KZ_INFLIGHT_H
 
 #include "client/wire/messages.h"
 #include "node/core/core.h"
+#include "node/core/held.h"
 
 struct kz_submission {
     kz_link link;
@@ -40,7 +43,7 @@ struct kz_waiter {
     uint64_t index;
     uint64_t term;
     struct kz_submission *submission;
-    uint32_t payer; /* the actor whose budget a refusal is of */
+    uint32_t payer; /* the actor in whose window it is and whose budget a refusal is of */
     uint16_t slot;
     uint8_t type; /* enum kz_entry_type */
     bool has_request;
@@ -64,6 +67,7 @@ struct kz_inflight {
     uint32_t actors;               /* waiters of type KZ_ACTOR */
     struct kz_request_slot *table; /* open addressing, twice the ring's size: both grow together */
     uint64_t seed;
+    struct kz_held held;
 };
 
 /* Room for CAPACITY commands in flight. */
@@ -73,7 +77,8 @@ void kz_inflight_finish(struct kz_inflight *inflight);
 /* Returns: a submission whose COUNT slots wait. */
 struct kz_submission *kz_submission_create(kz_link link, uint64_t tag, uint16_t count);
 
-bool kz_inflight_full(const struct kz_inflight *inflight);
+/* Returns: how many commands wait. */
+uint32_t kz_inflight_count(const struct kz_inflight *inflight);
 
 /* Returns: whether REQUEST is in flight. */
 bool kz_inflight_has(const struct kz_inflight *inflight, const uint8_t request[static KZ_ID_SIZE]);

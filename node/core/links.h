@@ -35,6 +35,7 @@ struct kz_link_state {
     bool tell_drained;
     uint64_t peer;       /* of a peer's link: its raft id, 0 before its hello */
     uint32_t pending;    /* commands that wait for an answer */
+    uint64_t held_round; /* the last in which a SUBMIT of it stayed held (held.h) */
     uint32_t place;      /* in kz_links.all */
     uint32_t dirty;      /* place in kz_links.dirty + 1; 0: nothing to send */
     uint64_t numbered;   /* of a peer's link: messages said (DIALED) or heard (ACCEPTED) on it */

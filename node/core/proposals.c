@@ -8,7 +8,10 @@
  *   4. a repeat in flight                                                 waits for the first
  *   5. the actor's budget of refused entries is spent                     BUSY
  *   6. not allowed by role or scope (R30), whatever is in flight          REFUSED
- *   7. appended                                                           APPLIED, later */
+ *   7. the actor's window has no place                                    held
+ *   8. appended                                                           APPLIED, later
+ * What is held is judged again in each step, before what is new; of one connection nothing is
+ * judged while an earlier command is held, so its commands keep their order. */
 #include "node/core/calls.h"
 #include "node/core/memory.h"
 
@@ -121,6 +124,13 @@ struct command {
     uint16_t size;
     uint16_t slot;
     enum kz_status status; /* KZ_OK: it is decoded */
+    uint32_t payer;        /* whose budget a refusal is of, once it was asked for */
+};
+
+enum verdict {
+    ANSWERED,
+    WAITS,    /* for the result of an entry in flight, its own or the one that it repeats */
+    NO_PLACE, /* in the payer's window */
 };
 
 static bool is_refused(const struct kz_core *core, const struct kz_entry *entry)
@@ -171,15 +181,14 @@ static struct kz_answer busy(enum kz_reason reason, uint32_t retry_ms)
 }
 
 static void append_command(struct kz_core *core, struct proposal *proposal,
-                           const struct command *command, const struct kz_entry *entry,
-                           uint32_t payer)
+                           const struct command *command, const struct kz_entry *entry)
 {
     append(proposal, command->record, command->size);
     struct kz_waiter waiter = {
         .index = kz_batch_end(proposal->batch) - 1,
         .term = proposal->term,
         .submission = command->submission,
-        .payer = payer,
+        .payer = command->payer,
         .slot = command->slot,
         .type = (uint8_t)entry->type,
         .has_request = kz_has_request(entry->request),
@@ -189,63 +198,78 @@ static void append_command(struct kz_core *core, struct proposal *proposal,
     core->figures.proposals++;
 }
 
-/* Returns: whether ENTRY, which is a well-formed command, has its answer in OUT_ANSWER; else it
- * waits. */
-static bool judge_entry(struct kz_core *core, struct proposal *proposal,
-                        const struct command *command, const struct kz_entry *entry,
-                        struct kz_answer *out_answer)
+/* Judges ENTRY, which is a well-formed command; OUT_ANSWER is filled when it is answered. */
+static enum verdict judge_entry(struct kz_core *core, struct proposal *proposal,
+                                struct command *command, const struct kz_entry *entry,
+                                struct kz_answer *out_answer)
 {
     if (kz_has_request(entry->request)) {
-        if (is_repeat(core, entry, proposal->time, out_answer)) return true;
+        if (is_repeat(core, entry, proposal->time, out_answer)) return ANSWERED;
         if (kz_inflight_has(&core->inflight, entry->request)) {
             kz_inflight_repeat(&core->inflight, entry->request, command->submission, command->slot,
                                command->record, command->size);
-            return false;
+            return WAITS;
         }
     }
-    uint32_t payer = payer_of(core, entry);
-    uint32_t wait_ms = kz_budget_wait(&core->budget, payer, core->now_ms);
+    command->payer = payer_of(core, entry);
+    uint32_t wait_ms = kz_budget_wait(&core->budget, command->payer, core->now_ms);
     if (wait_ms > 0) {
         *out_answer = busy(KZ_REASON_BUDGET, wait_ms);
-        return true;
+        return ANSWERED;
     }
     if (is_refused(core, entry)) {
-        kz_budget_spend(&core->budget, payer, core->now_ms);
+        kz_budget_spend(&core->budget, command->payer, core->now_ms);
         core->figures.refused_without_entry++;
         *out_answer =
             (struct kz_answer){.code = KZ_ANSWER_REFUSED, .result = KZ_RESULT_NOT_ALLOWED};
-        return true;
+        return ANSWERED;
     }
-    append_command(core, proposal, command, entry, payer);
-    return false;
+    if (!kz_budget_enter(&core->budget, command->payer, core->now_ms)) return NO_PLACE;
+    append_command(core, proposal, command, entry);
+    return WAITS;
 }
 
-static bool judge(struct kz_core *core, struct proposal *proposal, const struct command *command,
-                  const struct kz_entry *entry, struct kz_answer *out_answer)
+static bool has_room(const struct kz_core *core, uint32_t commands)
 {
-    if (kz_inflight_full(&core->inflight)) {
-        /* The more are told, the later each: else they all come back at once, and again. */
-        *out_answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS + core->turned_away++ / TURNED_AWAY_A_MS);
-        return true;
+    return kz_inflight_count(&core->inflight) + commands <= core->inflight.capacity;
+}
+
+/* Returns: the answer of COUNT commands. The more are told, the later each: else they all come back
+ * at once, and again. */
+static struct kz_answer turned_away(struct kz_core *core, uint32_t count)
+{
+    uint32_t retry_ms = KZ_RETRY_MS + core->turned_away / TURNED_AWAY_A_MS;
+    core->turned_away += count;
+    return busy(KZ_REASON_PENDING, retry_ms);
+}
+
+static enum verdict judge(struct kz_core *core, struct proposal *proposal, struct command *command,
+                          const struct kz_entry *entry, struct kz_answer *out_answer)
+{
+    if (!has_room(core, 1)) {
+        *out_answer = turned_away(core, 1);
+        return ANSWERED;
     }
     if (command->status != KZ_OK) {
         *out_answer = malformed(KZ_REASON_RECORD);
-        return true;
+        return ANSWERED;
     }
     if (kz_type_is_clock(entry->type) || kz_type_is_cluster(entry->type)) {
         *out_answer = malformed(KZ_REASON_TYPE);
-        return true;
+        return ANSWERED;
     }
     return judge_entry(core, proposal, command, entry, out_answer);
 }
 
 /* ---- SUBMIT frames ---- */
 
-static void answer_all(struct kz_core *core, struct kz_submission *submission,
-                       const struct kz_answer *answer)
+/* Answers the commands of SUBMISSION that REST has left, which are the last ones. */
+static void answer_rest(struct kz_core *core, struct kz_submission *submission,
+                        const struct kz_command_reader *rest, const struct kz_answer *answer)
 {
-    for (uint16_t slot = submission->count; slot-- > 0;)
-        kz_submission_answer(core, submission, slot, answer);
+    uint16_t slot = rest->taken;
+    for (uint32_t left = kz_held_left(rest); left > 0; left--)
+        kz_submission_answer(core, submission, slot++, answer);
 }
 
 /* Decodes the next commands, KZ_AHEAD at most, and asks the memory for what they will look at.
@@ -267,26 +291,131 @@ static uint32_t decode_ahead(struct kz_core *core, struct kz_command_reader *rea
     return count;
 }
 
-static void judge_commands(struct kz_core *core, struct proposal *proposal,
-                           struct kz_submission *submission, struct kz_command_reader *reader)
+/* Judges COMMAND. Returns: the actor in whose window it has no place; KZ_NOBODY otherwise. */
+static uint64_t judge_command(struct kz_core *core, struct proposal *proposal,
+                              struct command *command, const struct kz_entry *entry)
+{
+    struct kz_answer answer;
+    switch (judge(core, proposal, command, entry, &answer)) {
+    case WAITS: return KZ_NOBODY;
+    case NO_PLACE: return command->payer;
+    case ANSWERED: break;
+    }
+    command->submission->answers[command->slot] = answer;
+    command->submission->waiting--;
+    return KZ_NOBODY;
+}
+
+/* Judges the commands that REST has left, up to the first that has no place.
+ * Returns: the actor in whose window it has none; KZ_NOBODY when all were judged. */
+static uint64_t judge_commands(struct kz_core *core, struct proposal *proposal,
+                               struct kz_submission *submission, struct kz_command_reader *rest)
 {
     struct command commands[KZ_AHEAD];
     struct kz_entry entries[KZ_AHEAD];
-    uint16_t slot = 0;
+    uint64_t payer = KZ_NOBODY;
+    uint16_t slot = rest->taken;
     uint32_t count;
     submission->waiting++; /* this keeps it while its commands are judged */
-    while ((count = decode_ahead(core, reader, commands, entries)) > 0) {
-        for (uint32_t i = 0; i < count; i++, slot++) {
-            struct kz_answer answer;
+    while (payer == KZ_NOBODY && (count = decode_ahead(core, rest, commands, entries)) > 0) {
+        for (uint32_t i = 0; i < count && payer == KZ_NOBODY; i++, slot++) {
             commands[i].submission = submission;
             commands[i].slot = slot;
-            if (!judge(core, proposal, &commands[i], &entries[i], &answer)) continue;
-            submission->answers[slot] = answer;
-            submission->waiting--;
+            payer = judge_command(core, proposal, &commands[i], &entries[i]);
+            if (payer != KZ_NOBODY) kz_command_rewind(rest, commands[i].record, slot);
         }
     }
     kz_submission_settle(core, submission);
+    return payer;
 }
+
+/* ---- What is held ---- */
+
+static bool is_holding(const struct kz_core *core, const struct kz_link_state *link)
+{
+    return link->held_round == core->inflight.held.round;
+}
+
+static void keep(struct kz_core *core, struct kz_link_state *link, struct kz_held_submit *submit)
+{
+    kz_held_push(&core->inflight.held, submit);
+    link->held_round = core->inflight.held.round;
+}
+
+/* Holds what REST has left of SUBMISSION because of PAYER, or turns it away when there is no room.
+ */
+static void hold(struct kz_core *core, struct kz_link_state *link, struct kz_submission *submission,
+                 const struct kz_command_reader *rest, uint64_t payer)
+{
+    uint32_t left = kz_held_left(rest);
+    size_t size = kz_reader_left(&rest->reader);
+    if (has_room(core, left) && core->inflight.held.bytes + size <= KZ_PENDING_HELD_SIZE) {
+        keep(core, link, kz_held_create(submission, rest, payer));
+        return;
+    }
+    const struct kz_answer answer = turned_away(core, left);
+    answer_rest(core, submission, rest, &answer);
+}
+
+/* Returns: whether the next command of SUBMIT, of LINK, has no place still. */
+static bool has_no_place(const struct kz_core *core, const struct kz_link_state *link,
+                         const struct kz_held_submit *submit)
+{
+    if (is_holding(core, link)) return true;
+    return submit->payer != KZ_NOBODY &&
+           kz_budget_is_full(&core->budget, (uint32_t)submit->payer, core->now_ms);
+}
+
+static void judge_held(struct kz_core *core, struct proposal *proposal,
+                       struct kz_held_submit *submit)
+{
+    struct kz_link_state *link = kz_links_find(&core->links, submit->submission->link);
+    if (link == NULL) {
+        const struct kz_answer unheard = {.code = KZ_ANSWER_UNKNOWN};
+        answer_rest(core, submit->submission, &submit->rest, &unheard);
+        free(submit);
+        return;
+    }
+    if (!has_no_place(core, link, submit)) {
+        submit->payer = judge_commands(core, proposal, submit->submission, &submit->rest);
+        if (submit->payer == KZ_NOBODY) {
+            free(submit);
+            return;
+        }
+    }
+    keep(core, link, submit);
+}
+
+static struct kz_answer shut_out(const struct kz_gate *gate)
+{
+    return (struct kz_answer){
+        .code = (uint8_t)gate->code, .reason = (uint8_t)gate->reason, .retry_ms = KZ_RETRY_MS};
+}
+
+static void take_held(struct kz_core *core, const struct kz_gate *gate, struct proposal *proposal)
+{
+    struct kz_held *held = &core->inflight.held;
+    held->round++;
+    for (uint32_t left = held->submits; left > 0; left--) {
+        struct kz_held_submit *submit = kz_held_pop(held);
+        if (gate->code == KZ_ANSWER_APPLIED) {
+            judge_held(core, proposal, submit);
+            continue;
+        }
+        const struct kz_answer answer = shut_out(gate);
+        answer_rest(core, submit->submission, &submit->rest, &answer);
+        free(submit);
+    }
+}
+
+void kz_proposals_lose(struct kz_core *core)
+{
+    struct kz_gate gate = kz_gate_of(core);
+    KZ_ASSERT(gate.code != KZ_ANSWER_APPLIED);
+    take_held(core, &gate, NULL);
+}
+
+/* ---- What is new ---- */
 
 static void take_submit(struct kz_core *core, const struct kz_gate *gate, struct proposal *proposal,
                         const struct kz_gathered_submit *submit)
@@ -303,21 +432,27 @@ static void take_submit(struct kz_core *core, const struct kz_gate *gate, struct
     link->pending += commands.count;
 
     if (gate->code != KZ_ANSWER_APPLIED) {
-        const struct kz_answer answer = {
-            .code = (uint8_t)gate->code, .reason = (uint8_t)gate->reason, .retry_ms = KZ_RETRY_MS};
-        answer_all(core, submission, &answer);
+        const struct kz_answer answer = shut_out(gate);
+        answer_rest(core, submission, &commands, &answer);
     } else if (link->pending > core->options.pending_per_link) {
         const struct kz_answer answer = busy(KZ_REASON_PENDING, KZ_RETRY_MS);
-        answer_all(core, submission, &answer);
+        answer_rest(core, submission, &commands, &answer);
+    } else if (is_holding(core, link)) {
+        hold(core, link, submission, &commands, KZ_NOBODY);
     } else {
-        judge_commands(core, proposal, submission, &commands);
+        uint64_t payer = judge_commands(core, proposal, submission, &commands);
+        if (payer != KZ_NOBODY) hold(core, link, submission, &commands, payer);
     }
 }
 
+/* ---- The step ---- */
+
 static void measure(const struct kz_core *core, struct proposal *proposal, uint32_t due)
 {
-    proposal->count_max = due + 1;
+    const struct kz_held *held = &core->inflight.held;
+    proposal->count_max = due + 1 + held->commands;
     proposal->size_max = (due + (size_t)1) * (KZ_ENTRY_PREFIX_SIZE + OWN_SIZE_MAX);
+    proposal->size_max += held->bytes + held->commands * (size_t)KZ_ENTRY_PREFIX_SIZE;
     for (uint32_t i = 0; i < core->submit_count; i++) {
         const struct kz_frame *frame = &core->submits[i].frame;
         uint32_t count = frame->body_size >= 2 ? kz_get_u16(frame->body) : 0;
@@ -336,8 +471,9 @@ static void submit_batch(struct kz_core *core, struct proposal *proposal)
     } else if (status == KZ_UNAVAILABLE) {
         core->clockwork.last_index = 0;
         core->agreement.appended_index = 0;
-        kz_applying_fail_after(core, proposal->first_index - 1, KZ_ANSWER_UNAVAILABLE,
-                               KZ_REASON_NO_LEADER);
+        const struct kz_gate gate = closed(KZ_REASON_NO_LEADER);
+        kz_applying_fail_after(core, proposal->first_index - 1, gate.code, gate.reason);
+        take_held(core, &gate, NULL);
     } else {
         kz_core_check(core, status, &error);
     }
@@ -360,7 +496,9 @@ void kz_proposals_run(struct kz_core *core)
         append_due(core, &proposal, due);
         append_agreed(core, &proposal);
     }
+    take_held(core, &gate, &proposal);
     for (uint32_t i = 0; i < core->submit_count; i++)
         take_submit(core, &gate, &proposal, &core->submits[i]);
     if (proposal.batch != NULL) submit_batch(core, &proposal);
+    KZ_ASSERT(core->inflight.held.submits == 0 || core->inflight.waiters > 0); /* who give place */
 }

@@ -46,6 +46,13 @@ static void add(uint64_t index, uint64_t request)
     kz_inflight_add(&inflight, &made);
 }
 
+/* Holds COUNT commands that stand behind TAKEN others of their SUBMIT. */
+static void hold(uint16_t taken, uint16_t count)
+{
+    const struct kz_command_reader rest = {kz_reader_init("", 0), taken + count, taken};
+    kz_held_push(&inflight.held, kz_held_create(submission, &rest, KZ_NOBODY));
+}
+
 static bool has(uint64_t request)
 {
     uint8_t id[KZ_ID_SIZE] = {0};
@@ -109,16 +116,62 @@ static void repeats_come_with_their_first(void **state)
     assert_true(has(10));
 }
 
-static void repeats_count_against_the_bound(void **state)
+static void whoever_waits_is_counted(void **state)
 {
     (void)state;
     const uint8_t id[KZ_ID_SIZE] = {9};
     add(1, 9);
-    for (uint16_t i = 1; i < CAPACITY; i++) {
-        assert_false(kz_inflight_full(&inflight));
-        kz_inflight_repeat(&inflight, id, submission, i, (const uint8_t *)"", 0);
+    add(2, 0);
+    kz_inflight_repeat(&inflight, id, submission, 3, (const uint8_t *)"", 0);
+    hold(4, 5);
+    assert_int_equal(kz_inflight_count(&inflight), 2 + 1 + 5);
+    free(kz_inflight_pop_front(&inflight));
+    kz_inflight_repeat_done(&inflight);
+    assert_int_equal(kz_inflight_count(&inflight), 1 + 5);
+    free(kz_held_pop(&inflight.held));
+    assert_int_equal(kz_inflight_count(&inflight), 1);
+}
+
+static void held_submits_leave_in_the_order_in_which_they_came(void **state)
+{
+    (void)state;
+    assert_null(kz_held_pop(&inflight.held));
+    hold(1, 5);
+    hold(2, 6);
+    struct kz_held_submit *submit = kz_held_pop(&inflight.held);
+    assert_int_equal(submit->rest.taken, 1);
+    kz_held_push(&inflight.held, submit); /* behind the other */
+    for (uint16_t taken = 2; taken > 0; taken--) {
+        submit = kz_held_pop(&inflight.held);
+        assert_int_equal(submit->rest.taken, taken);
+        free(submit);
     }
-    assert_true(kz_inflight_full(&inflight));
+    assert_null(kz_held_pop(&inflight.held));
+    assert_int_equal(inflight.held.submits, 0);
+    assert_int_equal(inflight.held.commands, 0);
+    assert_int_equal(inflight.held.bytes, 0);
+}
+
+/* The copy is the rest alone, and goes on where its source stood. */
+static void a_held_submit_has_its_own_copy_of_what_is_left(void **state)
+{
+    (void)state;
+    uint8_t records[] = {1, 0, 'a', 2, 0, 'b', 'c', 1, 0, 'd'};
+    struct kz_command_reader rest = {kz_reader_init(records, sizeof(records)), 3, 0};
+    uint16_t size;
+    kz_command_next(&rest, &size);
+    const uint8_t *second = kz_command_next(&rest, &size);
+    kz_command_next(&rest, &size);
+    kz_command_rewind(&rest, second, 1);
+
+    struct kz_held_submit *submit = kz_held_create(submission, &rest, KZ_NOBODY);
+    memset(records, 0xff, sizeof(records));
+    assert_int_equal(submit->size, 7);
+    assert_int_equal(kz_held_left(&submit->rest), 2);
+    assert_memory_equal(kz_command_next(&submit->rest, &size), "bc", 2);
+    assert_memory_equal(kz_command_next(&submit->rest, &size), "d", 1);
+    assert_null(kz_command_next(&submit->rest, &size));
+    free(submit);
 }
 
 /* Random adds and pops: the table holds exactly the ids of the ring. */
@@ -130,7 +183,7 @@ static void ids_are_there_exactly_while_they_wait(void **state)
     srand(1);
     for (int step = 0; step < 20000; step++) {
         uint64_t request = 1 + (uint64_t)(rand() % 199);
-        if (rand() % 2 == 0 && !kz_inflight_full(&inflight) && !model[request]) {
+        if (rand() % 2 == 0 && kz_inflight_count(&inflight) < CAPACITY && !model[request]) {
             add(index++, request);
             model[request] = true;
         } else if (inflight.waiters > 0) {
@@ -157,7 +210,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(waiters_leave_in_order_at_both_ends, begin, end),
         cmocka_unit_test_setup_teardown(actors_in_flight_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(repeats_come_with_their_first, begin, end),
-        cmocka_unit_test_setup_teardown(repeats_count_against_the_bound, begin, end),
+        cmocka_unit_test_setup_teardown(whoever_waits_is_counted, begin, end),
+        cmocka_unit_test_setup_teardown(held_submits_leave_in_the_order_in_which_they_came, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_held_submit_has_its_own_copy_of_what_is_left, begin, end),
         cmocka_unit_test_setup_teardown(ids_are_there_exactly_while_they_wait, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,9 @@ static uint64_t leader;
 
 static void begin(unsigned nodes, uint64_t seed, uint64_t scrub_pass_ms)
 {
-    kz_sim_init(&sim, &(struct kz_sim_options){
-                          .seed = seed, .nodes = nodes, .scrub_pass_ms = scrub_pass_ms});
+    kz_sim_init(
+        &sim, &(struct kz_sim_options){
+                  .seed = seed, .nodes = nodes, .refusals = 1000, .scrub_pass_ms = scrub_pass_ms});
     kz_sim_start_all(&sim);
     leader = kz_sim_elect(&sim, 5000);
     assert_int_not_equal(leader, 0);
