@@ -6,9 +6,10 @@
 
 Four connections say, for so many seconds, what is refused in every way: commands that the rules refuse, under one actor's
 number and under made-up ones, with new request ids and with used ones; records that are none; frames that are none; questions
-for what is not there. Meanwhile an honest portal asks and writes, and is answered. At the end the entries are counted: those
-that the rules refused are at most the budget of the whole time, the full one at its beginning, and one window in flight for
-each connection.
+for what is not there. Then, on a new cluster, a portal with a number of its own says as fast as it can what the rules refuse,
+with 8,192 commands in flight on each of four connections, while an honest one writes, and is answered. At the end of each the
+entries are counted: those that the rules refused are at most the budget of the whole time, the full one at its beginning, and
+what was accepted of the same actor.
 """
 from __future__ import annotations
 
@@ -28,6 +29,8 @@ SUBMIT, RESULTS, QUERY, ANSWER = 3, 4, 5, 6
 APPLIED, BUSY = 0, 5
 WINDOW = 8  # commands of a SUBMIT; the next one is sent when they are answered
 CONNECTIONS = 4
+IN_FLIGHT, PER_SUBMIT = 8192, 256  # of one that pipelines, on each connection
+ADMINISTRATOR, HONEST, HOSTILE = 1, 2, 3  # actors
 HELLO_BODY = bytes(16)  # any cluster
 PATIENCE = 60
 
@@ -75,15 +78,17 @@ class Hostile(threading.Thread):
         self.asked += WINDOW
         left = {RESULTS, ANSWER}
         while left:
-            kind, _, body = connection.receive()
-            left.discard(kind)
-            if kind != RESULTS:
-                continue
-            for at in range(4, len(body), 24):
-                self.told_to_wait += body[at] == BUSY
-                self.appended += body[at] == APPLIED
-                if body[at] == BUSY and struct.unpack_from("<I", body, at + 4)[0] == 0:
-                    raise ValueError("BUSY without a time to come back")
+            left.discard(self.hear(connection))
+
+    def hear(self, connection: cluster.Connection) -> int:
+        """Takes one message. Returns: its kind."""
+        kind, _, body = connection.receive()
+        for at in range(4, len(body) if kind == RESULTS else 0, 24):
+            self.told_to_wait += body[at] == BUSY
+            self.appended += body[at] == APPLIED
+            if body[at] == BUSY and struct.unpack_from("<I", body, at + 4)[0] == 0:
+                raise ValueError("BUSY without a time to come back")
+        return kind
 
     def say_garbage(self) -> None:
         with self.connect() as connection:
@@ -105,6 +110,24 @@ class Hostile(threading.Thread):
             self.failure = error
 
 
+class Pipelining(Hostile):
+    """A connection that says thousands of commands before it hears of the first."""
+
+    def run(self) -> None:
+        refused = record(9, struct.pack("<Q", 1 << 40), HOSTILE)  # withdraw what is not there
+        body = submit([refused] * PER_SUBMIT)
+        try:
+            with self.connect() as connection:
+                while time.monotonic() < self.end:
+                    for _ in range(IN_FLIGHT // PER_SUBMIT):
+                        connection.send(SUBMIT, 1, body)
+                    self.asked += IN_FLIGHT
+                    for _ in range(IN_FLIGHT // PER_SUBMIT):
+                        self.hear(connection)
+        except Exception as error:  # told by the test
+            self.failure = error
+
+
 class HostilePortal(unittest.TestCase):
     seconds = 8.0
     budget = 60
@@ -115,28 +138,34 @@ class HostilePortal(unittest.TestCase):
         self.endpoints = ",".join(f"127.0.0.1:{node.client}" for node in self.nodes)
         run("kezek", "territory", "set", 1, "--name", "Қала", "--utc-offset-minutes", 300, "--endpoints", self.endpoints)
 
-    def honest(self, number: int) -> float:
+    def honest(self, number: int, actor: int = 0) -> float:
         """An application of the honest portal. Returns: how long it took, the program's start included."""
         begun = time.monotonic()
         answer = json.loads(run("kezek", "apply", "--territory", 1, "--birth-year", 2021, "--kind", "ordinary", "--category",
-                                "general", "--child", f"{number:032x}", "--actor", 0, "--timeout", PATIENCE, "-o", "json",
+                                "general", "--child", f"{number:032x}", "--actor", actor, "--timeout", PATIENCE, "-o", "json",
                                 "--endpoints", self.endpoints))
         self.assertEqual(answer["result"], "ok")
         self.assertEqual(json.loads(run("kezek", "position", answer["index"], "-o", "json", "--endpoints",
                                         self.endpoints))["application"], answer["index"])
         return time.monotonic() - begun
 
-    def test_the_ledger_grows_by_no_more_than_the_budget(self) -> None:
-        self.honest(1)
+    def make_actors(self) -> None:
+        for number, role, territory, by in ((ADMINISTRATOR, "administrator", 0, 0), (HONEST, "portal", 1, ADMINISTRATOR),
+                                            (HOSTILE, "portal", 1, ADMINISTRATOR)):
+            run("kezek", "actor", "set", number, "--role", role, "--territory", territory, "--actor", by, "--endpoints",
+                self.endpoints)
+
+    def attack(self, kind: type[Hostile], accepted: int, meanwhile) -> None:
+        """Lets threads of KIND say what they will, whose actor had so many entries accepted before, and judges the ledger."""
         size = self.nodes[1].metrics()["kezek_ledger_bytes"]
         begun = time.monotonic()
-        threads = [Hostile(self.nodes, seed, begun + self.seconds) for seed in range(CONNECTIONS)]
+        threads = [kind(self.nodes, seed, begun + self.seconds) for seed in range(CONNECTIONS)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             code, words = self.nodes[2].get("/readyz")
             self.assertEqual(code, 200, words)
-            time.sleep(0.05)
+            meanwhile()
         took = time.monotonic() - begun
         for thread in threads:
             if thread.failure is not None:
@@ -144,16 +173,27 @@ class HostilePortal(unittest.TestCase):
         grown = self.nodes[1].metrics()["kezek_ledger_bytes"] - size
 
         refused = self.refused_entries()
-        allowed = self.budget + self.budget * took / 60 + CONNECTIONS * WINDOW
+        allowed = self.budget + self.budget * took / 60 + accepted
         asked = sum(thread.asked for thread in threads)
-        print(f"{asked} commands in {took:.1f} s: {refused} refused entries of {allowed:.0f}, {grown / 1024:.0f} KiB; "
-              f"{sum(thread.told_to_wait for thread in threads)} told to come back, "
+        print(f"{kind.__name__}: {asked} commands in {took:.1f} s: {refused} refused entries of {allowed:.0f}, "
+              f"{grown / 1024:.0f} KiB; {sum(thread.told_to_wait for thread in threads)} told to come back, "
               f"{sum(thread.goodbyes for thread in threads)} goodbyes", file=sys.stderr)
+        self.assertEqual(refused, sum(thread.appended for thread in threads))
         self.assertGreater(asked, 5 * allowed)
         self.assertGreaterEqual(refused, self.budget)
         self.assertLessEqual(refused, allowed)
         self.assertLessEqual(grown, 1 << 20)
         self.assertTrue(all(node.is_running() for node in self.nodes))
+
+    def test_the_ledger_grows_by_no_more_than_the_budget(self) -> None:
+        self.honest(1)
+        self.attack(Hostile, 2, lambda: time.sleep(0.05))  # the territory and the application
+
+    def test_a_pipeline_grows_it_by_no_more_either(self) -> None:
+        self.make_actors()
+        waits = []
+        self.attack(Pipelining, 0, lambda: waits.append(self.honest(len(waits) + 1, HONEST)))
+        print(f"{len(waits)} applications of the honest portal, {max(waits):.2f} s at most", file=sys.stderr)
 
     def refused_entries(self) -> int:
         last = int(self.nodes.leader(PATIENCE).metrics()["kezek_applied_index"])
