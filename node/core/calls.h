@@ -210,6 +210,8 @@ uint64_t kz_peers_wake(const struct kz_core *core);
 void kz_hellos_take(struct kz_core *core, struct kz_link_state *link, const struct kz_frame *frame);
 /* Makes the hello for the peer ID as it would be now. */
 void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer);
+/* Returns: the most that PEER was heard to say of its disk. */
+struct kz_standing kz_hellos_heard_of(const struct kz_core *core, const struct kz_peer *peer);
 /* A peer refused us. */
 void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link,
                           const struct kz_frame *frame);
@@ -243,6 +245,9 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
 /* Orders the first loads. */
 void kz_replaying_run(struct kz_core *core);
 void kz_replaying_finish(struct kz_core *core);
+/* Returns: the last entry of the ledger when it is of the stored term, else 0. */
+uint64_t kz_replaying_stored_of_term(const struct kz_core *core);
+uint64_t kz_replaying_wake(const struct kz_core *core);
 void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
                             struct kz_batch *batch, const uint8_t *results);
 /* Makes the driver and starts raft on what the ledger holds; the phase becomes RUNNING. */

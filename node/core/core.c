@@ -347,6 +347,7 @@ static uint64_t wake_of(const struct kz_core *core)
     wake = earliest(wake, kz_peers_wake(core));
     wake = earliest(wake, kz_repairing_wake(core));
     wake = earliest(wake, kz_scrubbing_wake(core));
+    wake = earliest(wake, kz_replaying_wake(core));
     if (core->stopping) wake = earliest(wake, core->stop_deadline_ms);
     if (core->phase != KZ_RUNNING) return wake;
     wake = earliest(wake, kz_driver_deadline(core->driver));

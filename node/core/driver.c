@@ -316,6 +316,19 @@ uint64_t kz_driver_match(const struct kz_driver *driver, uint64_t peer)
     return raft_match_index(&driver->raft, peer, &index) == 0 ? index : 0;
 }
 
+uint64_t kz_driver_acknowledged(const struct kz_driver *driver, uint64_t peer)
+{
+    uint64_t match = kz_driver_match(driver, peer);
+    return driver->own_first != 0 && match >= driver->own_first ? match : 0;
+}
+
+uint64_t kz_driver_stored_of_term(const struct kz_driver *driver)
+{
+    uint64_t stored = driver->raft.last_stored;
+    bool is_of_term = kz_trail_term(&driver->raft, stored) == kz_driver_term(driver);
+    return is_of_term ? stored : 0;
+}
+
 uint64_t kz_driver_membership_index(const struct kz_driver *driver)
 {
     const struct kz_memberships *memberships = &driver->memberships;

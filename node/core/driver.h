@@ -150,6 +150,13 @@ bool kz_driver_has_caught_up(const struct kz_driver *driver, uint64_t peer);
 /* Returns: the index up to which PEER's log is known to match (leader only), else 0. */
 uint64_t kz_driver_match(const struct kz_driver *driver, uint64_t peer);
 
+/* Returns: the last entry of this leader's own term that PEER said to have stored (leader only),
+ * else 0. */
+uint64_t kz_driver_acknowledged(const struct kz_driver *driver, uint64_t peer);
+
+/* Returns: the last stored entry when it is of the current term, else 0. */
+uint64_t kz_driver_stored_of_term(const struct kz_driver *driver);
+
 /* Returns: the cached batch that holds INDEX (retain it to keep it), NULL when it is not cached.
  * Entries above the applied index that kz_driver_applied() told are always cached. */
 struct kz_batch *kz_driver_cached(const struct kz_driver *driver, uint64_t index);

@@ -8,7 +8,10 @@
  *                         the cluster may have changed altogether since we last heard of it
  *
  * So an emptied disk under an old id is refused by everybody who ever met the old one, and, should
- * nobody have, by its being an empty voter.
+ * nobody have, by its being an empty voter. An older copy of the whole directory has the pinned
+ * incarnation: it is refused by everybody whose process heard more of it (standing.h). A node says
+ * its standing when its term or vote changes, and each time that it asks for the other's clock; its
+ * leader knows besides what it acknowledged.
  *
  * Invariant: an incarnation is pinned, durably, before anything of that link is heard: the identity
  * is written before a step's sends, and hearing means answering. */
@@ -57,12 +60,21 @@ static bool pin(struct kz_core *core, const struct kz_peer_hello *hello)
 
 /* ---- Our own ---- */
 
+static struct kz_standing own_standing(const struct kz_core *core)
+{
+    struct kz_standing standing = {.term = core->vote.term, .voted_for = core->vote.voted_for};
+    if (core->phase == KZ_REPLAYING) standing.index = kz_replaying_stored_of_term(core);
+    if (core->phase == KZ_RUNNING) standing.index = kz_driver_stored_of_term(core->driver);
+    return standing;
+}
+
 void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer)
 {
     struct kz_peer_hello hello = {
         .id = core->options.id,
         .to = id,
         .members_index = core->members_index,
+        .standing = own_standing(core),
         .empty = kz_bootstrap_is_empty(core),
         .disk_full = core->storing.disk_full,
         .rules = kz_agreement_rules_known(),
@@ -183,6 +195,41 @@ static bool is_admitted(struct kz_core *core, struct kz_link_state *link,
     return true;
 }
 
+struct kz_standing kz_hellos_heard_of(const struct kz_core *core, const struct kz_peer *peer)
+{
+    struct kz_standing heard = peer->standing;
+    if (core->phase != KZ_RUNNING) return heard;
+    uint64_t term = kz_driver_term(core->driver);
+    uint64_t acknowledged = kz_driver_acknowledged(core->driver, peer->id);
+    if (acknowledged == 0 || heard.term > term) return heard;
+    if (heard.term < term) heard = (struct kz_standing){.term = term};
+    if (heard.index < acknowledged) heard.index = acknowledged;
+    return heard;
+}
+
+/* Returns: whether the peer's disk holds all that it said; else LINK was refused. */
+static bool holds_its_word(struct kz_core *core, struct kz_link_state *link,
+                           const struct kz_peer_hello *hello)
+{
+    const struct kz_peer *peer = kz_peers_find(core, hello->id);
+    if (peer == NULL || kz_canary(KZ_CANARY_OLD_COPY_VOTES)) return true;
+    const struct kz_standing *now = &hello->standing;
+    const struct kz_standing heard = kz_hellos_heard_of(core, peer);
+    if (!kz_standing_has_fallen(now, &heard)) return true;
+
+    char hint[KZ_LOST_HINT_SIZE];
+    make_hint(core, hello, hint);
+    kz_peers_refuse(
+        core, link, KZ_REFUSED_OLDER,
+        "node %llu stood at term %llu, vote %llu, entry %llu and comes back with term %llu, vote "
+        "%llu, entry %llu: an older copy of its directory was put back, and must not vote: %s",
+        (unsigned long long)hello->id, (unsigned long long)heard.term,
+        (unsigned long long)heard.voted_for, (unsigned long long)heard.index,
+        (unsigned long long)now->term, (unsigned long long)now->voted_for,
+        (unsigned long long)now->index, hint);
+    return false;
+}
+
 static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
                          const struct kz_peer_hello *hello)
 {
@@ -199,6 +246,7 @@ static bool may_be_heard(struct kz_core *core, struct kz_link_state *link,
                         (unsigned long long)hello->id, hint);
         return false;
     }
+    if (!holds_its_word(core, link, hello)) return false;
     if (core->phase == KZ_FOUNDING || core->phase == KZ_STORING)
         return !hello->empty || lists_match(core, link, hello);
     return is_admitted(core, link, hello, pinned != NULL);
@@ -248,6 +296,7 @@ static void take(struct kz_core *core, struct kz_link_state *link,
     memcpy(peer->address, hello->peer.bytes, hello->peer.size);
     peer->address_size = (uint8_t)hello->peer.size;
     peer->members_index = hello->members_index;
+    peer->standing = hello->standing;
     check_known(core, hello);
 }
 
@@ -284,7 +333,7 @@ void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link
     if (kz_peer_refused_decode(frame, &why, &sentence) != KZ_OK) return;
     if (why == KZ_REFUSED_STARTING) return;
 
-    if (why == KZ_REFUSED_LOST && kz_bootstrap_is_empty(core)) {
+    if (why == KZ_REFUSED_OLDER || (why == KZ_REFUSED_LOST && kz_bootstrap_is_empty(core))) {
         kz_core_halt(core, KZ_MISMATCH, "node %llu refuses this one: %.*s",
                      (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);
         return;

@@ -53,6 +53,9 @@ void kz_peer_hello_encode(struct kz_writer *writer, const struct kz_peer_hello *
     kz_write_bytes(writer, hello->first, KZ_ID_SIZE);
     kz_write_bytes(writer, hello->known, KZ_ID_SIZE);
     kz_write_u64(writer, hello->members_index);
+    kz_write_u64(writer, hello->standing.term);
+    kz_write_u64(writer, hello->standing.voted_for);
+    kz_write_u64(writer, hello->standing.index);
     kz_write_u8(writer, (hello->empty ? FLAG_EMPTY : 0) | (hello->disk_full ? FLAG_DISK_FULL : 0));
     kz_write_u8(writer, hello->rules);
     write_address(writer, hello->peer);
@@ -72,6 +75,9 @@ enum kz_status kz_peer_hello_decode(const struct kz_frame *frame, struct kz_peer
     read_id(&reader, hello.first);
     read_id(&reader, hello.known);
     hello.members_index = kz_read_u64(&reader);
+    hello.standing.term = kz_read_u64(&reader);
+    hello.standing.voted_for = kz_read_u64(&reader);
+    hello.standing.index = kz_read_u64(&reader);
     uint8_t flags = kz_parts_read_below(&reader, FLAG_EMPTY + FLAG_DISK_FULL + 1);
     hello.empty = (flags & FLAG_EMPTY) != 0;
     hello.disk_full = (flags & FLAG_DISK_FULL) != 0;

@@ -12,10 +12,14 @@
  *                               64   16 hash of the first entry that it would write, zero: not yet
  *                               80   16 the dialed node's incarnation as it is pinned, zero: none
  *                               96    8 index of the last membership that it applied, 0: none
- *                              104    1 flags: bit 0 = its ledger is empty, bit 1 = its disk is
+ *                              104    8 its durable term
+ *                              112    8 the node that it voted for in that term, 0: nobody
+ *                              120    8 index of its last stored entry, when that one is of that
+ *                                       term, else 0
+ *                              128    1 flags: bit 0 = its ledger is empty, bit 1 = its disk is
  *                                       full
- *                              105    1 newest version of the rules that it knows, not zero
- *                              106    1 size of its peer address, then that
+ *                              129    1 newest version of the rules that it knows, not zero
+ *                              130    1 size of its peer address, then that
  *                                …    1 size of its client address, then that
  *   TYPE 0x62 refused            0    1 why (enum kz_refusal)
  *                                1    1 reserved
@@ -52,6 +56,7 @@
 #include "client/wire/frame.h"
 #include "log/batch.h"
 #include "log/digests.h"
+#include "node/core/standing.h"
 #include "statemachine/base/bytes.h"
 #include "statemachine/record/record.h"
 
@@ -83,6 +88,7 @@ enum kz_refusal {
     KZ_REFUSED_STARTING = 4,   /* come back: the node reads its ledger */
     KZ_REFUSED_MALFORMED = 5,  /* the link is out of step */
     KZ_REFUSED_REMOVED = 6,    /* it was a member, and is none any more */
+    KZ_REFUSED_OLDER = 7,      /* its directory is an older copy of itself: likewise */
     KZ_REFUSAL_END,
 };
 
@@ -95,6 +101,7 @@ struct kz_peer_hello {
     uint8_t first[KZ_ID_SIZE];
     uint8_t known[KZ_ID_SIZE];
     uint64_t members_index;
+    struct kz_standing standing;
     bool empty;
     bool disk_full;
     uint8_t rules;

@@ -178,6 +178,7 @@ static void on_pair(struct kz_core *core, struct kz_peer *peer, enum kz_peer_fra
                            (struct kz_peer_pair){pair.first, (uint64_t)core->wall_ms});
         break;
     case KZ_PEER_CLOCK_ANSWER:
+        peer->has_answered |= pair.first == peer->clock_asked_ms;
         kz_clock_measured(&core->clock, peer->id, pair.first, core->now_ms, core->wall_ms,
                           (int64_t)pair.second);
         break;
@@ -273,9 +274,10 @@ void kz_peers_run(struct kz_core *core)
     for (uint32_t i = 0; i < core->peer_count; i++) {
         struct kz_peer *peer = &core->peers[i];
         if (peer->dialed == NULL) continue;
-        if (core->greet) greet(core, peer);
+        bool asks = clock_is_due(core, peer);
+        if (core->greet || asks) greet(core, peer);
         if (peer->first_due) kz_bootstrap_send_first_entry(core, peer);
-        if (!clock_is_due(core, peer)) continue;
+        if (!asks) continue;
         kz_peers_send_pair(core, peer->id, KZ_PEER_CLOCK, (struct kz_peer_pair){core->now_ms, 0});
         peer->clock_asked_ms = core->now_ms > 0 ? core->now_ms : 1;
     }

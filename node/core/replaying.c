@@ -6,7 +6,11 @@
  *   … applied                loads of STRIDE entries with results, some under way at a time
  *   applied + 1 … last       loads of STRIDE entries, kept as batches, given to the driver
  *
- * Loads are taken in order of index whatever the order in which they come. */
+ * Loads are taken in order of index whatever the order in which they come.
+ *
+ * Raft starts once every other member took this node's hello, or could not be reached for as long
+ * as an election takes at most: if the directory is an older copy, whoever heard more refuses it
+ * (hellos.c) before it votes. */
 #include "node/core/calls.h"
 #include "node/core/memory.h"
 #include "statemachine/base/canary.h"
@@ -26,6 +30,7 @@ static void sink_vote(void *context, const struct kz_vote *vote)
     core->vote = *vote;
     if (kz_canary(KZ_CANARY_VOTE_LOST)) core->vote.voted_for = 0;
     core->vote_changed = true;
+    core->greet = true;
 }
 
 static void sink_write(void *context, uint64_t drop_from, struct kz_batch *batch)
@@ -205,10 +210,7 @@ static void take_slots(struct kz_core *core)
         clear_slot(slot);
     }
     tell_progress(core);
-    if (replay->next > replay->last)
-        finish_replay(core);
-    else
-        load_more(core);
+    load_more(core);
 }
 
 void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
@@ -250,15 +252,48 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
     replay->next_load = core->applied + 1;
 }
 
+static uint64_t end_of_wait(const struct kz_core *core)
+{
+    return core->replay.begun_ms + 2 * (uint64_t)core->options.election_timeout_ms;
+}
+
+/* Returns: whether the others had their say about this node. */
+static bool is_judged(struct kz_core *core)
+{
+    const struct kz_membership_fields *members = &core->hinted.fields;
+    if (core->now_ms >= end_of_wait(core)) return true;
+    for (unsigned i = 0; i < members->count; i++) {
+        if (members->members[i].id == core->options.id) continue;
+        const struct kz_peer *peer = kz_peers_find(core, members->members[i].id);
+        if (peer == NULL || !peer->has_answered) return false;
+    }
+    return true;
+}
+
 void kz_replaying_run(struct kz_core *core)
 {
     struct kz_replay *replay = &core->replay;
-    if (core->phase != KZ_REPLAYING || replay->begun) return;
-    replay->begun = true;
-    if (replay->next > replay->last)
-        finish_replay(core);
-    else
+    if (core->phase != KZ_REPLAYING) return;
+    if (!replay->begun) {
+        replay->begun = true;
+        replay->begun_ms = core->now_ms;
         load_more(core);
+    }
+    if (replay->next > replay->last && is_judged(core)) finish_replay(core);
+}
+
+uint64_t kz_replaying_wake(const struct kz_core *core)
+{
+    const struct kz_replay *replay = &core->replay;
+    bool waits = core->phase == KZ_REPLAYING && replay->next > replay->last;
+    return waits ? end_of_wait(core) : UINT64_MAX;
+}
+
+uint64_t kz_replaying_stored_of_term(const struct kz_core *core)
+{
+    const struct kz_replay *replay = &core->replay;
+    bool is_of_term = replay->runs[replay->run_count - 1].term == core->vote.term;
+    return is_of_term ? replay->last : 0;
 }
 
 void kz_replaying_finish(struct kz_core *core)

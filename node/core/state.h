@@ -50,10 +50,12 @@ struct kz_peer {
     struct kz_link_state *dialed;   /* ours to it, NULL: none */
     struct kz_link_state *accepted; /* its newest to us whose hello was good, NULL: none */
     bool empty;
-    bool disk_full;            /* as its last hello on `accepted` said */
-    bool first_due;            /* it is empty: to be sent our first entry */
-    uint8_t first[KZ_ID_SIZE]; /* hash of the first entry that it would write */
-    uint64_t members_index;    /* of the last membership that it applied */
+    bool disk_full;              /* as its last hello on `accepted` said */
+    bool first_due;              /* it is empty: to be sent our first entry */
+    uint8_t first[KZ_ID_SIZE];   /* hash of the first entry that it would write */
+    uint64_t members_index;      /* of the last membership that it applied */
+    struct kz_standing standing; /* as its last hello to this process said; all zero: none */
+    bool has_answered;           /* since this process began: it took our hello */
     char address[KZ_ADDRESS_SIZE_MAX];
     char client[KZ_ADDRESS_SIZE_MAX];
     uint8_t address_size;
@@ -181,6 +183,7 @@ struct kz_replay {
     uint32_t tail_capacity;
     struct kz_term_run *runs;
     uint32_t run_count;
+    uint64_t begun_ms;
     bool begun;
 };
 

@@ -16,6 +16,7 @@ static const char *const names[KZ_CANARY_END] = {
     [KZ_CANARY_STALE_READ] = "stale-read",
     [KZ_CANARY_REQUEST_FORGOTTEN] = "request-forgotten",
     [KZ_CANARY_EMPTY_DISK_VOTES] = "empty-disk-votes",
+    [KZ_CANARY_OLD_COPY_VOTES] = "old-copy-votes",
     [KZ_CANARY_TWO_TRANSACTIONS] = "two-transactions",
     [KZ_CANARY_REORDERED_LINK] = "reordered-link",
     [KZ_CANARY_YEAR_AHEAD] = "year-ahead",

@@ -16,6 +16,7 @@ enum kz_canary {
     KZ_CANARY_STALE_READ,        /* a leader answers reads without asking whether it still is one */
     KZ_CANARY_REQUEST_FORGOTTEN, /* request ids are remembered for an hour */
     KZ_CANARY_EMPTY_DISK_VOTES,  /* an emptied disk is taken in under its old id */
+    KZ_CANARY_OLD_COPY_VOTES,    /* so is an older copy of a whole directory */
     KZ_CANARY_TWO_TRANSACTIONS,  /* entries and head are committed one after the other */
     KZ_CANARY_REORDERED_LINK,    /* messages are heard in whatever order they come,
                                     and late ones are believed */

@@ -162,6 +162,20 @@ void kz_sim_disk_clear(struct kz_sim_disk *disk)
     *disk = (struct kz_sim_disk){0};
 }
 
+void kz_sim_disk_copy(const struct kz_sim_disk *disk, struct kz_sim_disk *out_copy)
+{
+    *out_copy = (struct kz_sim_disk){
+        .identity = disk->identity, .vote = disk->vote, .medium = kz_sim_medium_copy(disk->medium)};
+    KZ_ASSERT(!disk->doubtful);
+    for (uint64_t i = 0; i < disk->last; i++) {
+        const struct kz_sim_entry *entry = &disk->entries[i];
+        list_entry(out_copy, entry->term, entry->record, entry->size);
+    }
+    out_copy->applied = disk->applied;
+    memcpy(out_copy->results, disk->results, disk->applied);
+    kz_sim_image_copy(disk, out_copy);
+}
+
 static void must_open(struct kz_sim_disk *disk)
 {
     struct kz_error error;

@@ -14,6 +14,10 @@ void kz_sim_disk_close(struct kz_sim_disk *disk);
 /* Makes it an empty disk without an identity. */
 void kz_sim_disk_clear(struct kz_sim_disk *disk);
 
+/* Makes OUT_COPY, which kz_sim_disk_clear() frees, what DISK, whose list is right, holds now; it
+ * has room and works. */
+void kz_sim_disk_copy(const struct kz_sim_disk *disk, struct kz_sim_disk *out_copy);
+
 /* One transaction of kz_log_append(); opens the ledger when it has to. */
 enum kz_status kz_sim_disk_write(struct kz_sim_disk *disk, const struct kz_write_order *order);
 

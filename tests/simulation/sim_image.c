@@ -62,6 +62,14 @@ void kz_sim_image_crash(struct kz_sim_node *node)
     node->area = NULL;
 }
 
+void kz_sim_image_copy(const struct kz_sim_disk *disk, struct kz_sim_disk *copy)
+{
+    for (int i = 0; i < 2; i++) {
+        copy->images[i] = (struct kz_sim_image){.index = disk->images[i].index};
+        (void)append(&copy->images[i], disk->images[i].bytes, disk->images[i].size);
+    }
+}
+
 void kz_sim_image_clear(struct kz_sim_disk *disk)
 {
     discard(&disk->images[0]);

@@ -11,6 +11,8 @@ void kz_sim_image_order(struct kz_sim *sim, struct kz_sim_node *node, uint64_t i
 void kz_sim_image_tick(struct kz_sim *sim, struct kz_sim_node *node);
 /* What was under way is lost. */
 void kz_sim_image_crash(struct kz_sim_node *node);
+/* Makes COPY's images those of DISK. */
+void kz_sim_image_copy(const struct kz_sim_disk *disk, struct kz_sim_disk *copy);
 void kz_sim_image_clear(struct kz_sim_disk *disk);
 
 /* Opens the newest image that OPTIONS' ledger allows, in memory that kz_sim_image_crash() frees.

@@ -88,6 +88,25 @@ struct kz_sim_medium *kz_sim_medium_create(void)
     return medium;
 }
 
+struct kz_sim_medium *kz_sim_medium_copy(const struct kz_sim_medium *medium)
+{
+    struct kz_sim_medium *copy = kz_sim_medium_create();
+    for (int i = 0; i < KZ_TABLE_END; i++) {
+        const struct table *table = &medium->tables[i];
+        struct row *rows = kz_memory_resize(NULL, (table->count + 1) * sizeof(struct row));
+        for (uint32_t j = 0; j < table->count; j++) {
+            rows[j] = table->rows[j];
+            rows[j].bytes = kz_memory_resize(NULL, rows[j].size + 1);
+            memcpy(rows[j].bytes, table->rows[j].bytes, rows[j].size);
+        }
+        copy->tables[i] =
+            (struct table){.rows = rows, .count = table->count, .capacity = table->count + 1};
+    }
+    copy->transactions = medium->transactions;
+    copy->reached = medium->reached;
+    return copy;
+}
+
 void kz_sim_medium_destroy(struct kz_sim_medium *medium)
 {
     if (medium == NULL) return;

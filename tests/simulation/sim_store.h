@@ -15,6 +15,8 @@ struct kz_sim_medium;
 /* Returns: an empty medium, as `kz_log_open(DIRECTORY, KZ_LOG_EXISTING)` finds it under the
  * directory that kz_sim_medium_directory() gives. */
 struct kz_sim_medium *kz_sim_medium_create(void);
+/* Returns: another medium that holds the same; what rotted is not known to it as such. */
+struct kz_sim_medium *kz_sim_medium_copy(const struct kz_sim_medium *medium);
 void kz_sim_medium_destroy(struct kz_sim_medium *medium); /* NULL is fine */
 const char *kz_sim_medium_directory(const struct kz_sim_medium *medium);
 

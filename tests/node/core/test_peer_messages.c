@@ -30,6 +30,7 @@ static const struct kz_peer_hello example = {
     .first = {6},
     .known = {7},
     .members_index = 8,
+    .standing = {10, 11, 12},
     .empty = true,
     .disk_full = true,
     .rules = 9,
@@ -53,6 +54,9 @@ static void hello_comes_back_and_nothing_else_is_one(void **state)
     assert_memory_equal(again.first, example.first, KZ_ID_SIZE);
     assert_memory_equal(again.known, example.known, KZ_ID_SIZE);
     assert_int_equal(again.members_index, 8);
+    assert_int_equal(again.standing.term, 10);
+    assert_int_equal(again.standing.voted_for, 11);
+    assert_int_equal(again.standing.index, 12);
     assert_true(again.empty);
     assert_true(again.disk_full);
     assert_int_equal(again.rules, 9);
@@ -80,11 +84,14 @@ static void the_hello_has_the_documented_offsets(void **state)
     assert_int_equal(body[64], 6);
     assert_int_equal(body[80], 7);
     assert_int_equal(body[96], 8);
-    assert_int_equal(body[104], 3);
-    assert_int_equal(body[105], 9);
-    assert_int_equal(body[106], 14);
-    assert_int_equal(body[121], 14);
-    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 136);
+    assert_int_equal(body[104], 10);
+    assert_int_equal(body[112], 11);
+    assert_int_equal(body[120], 12);
+    assert_int_equal(body[128], 3);
+    assert_int_equal(body[129], 9);
+    assert_int_equal(body[130], 14);
+    assert_int_equal(body[145], 14);
+    assert_int_equal(kz_writer_size(&writer), KZ_FRAME_HEADER_SIZE + 160);
 }
 
 static void a_hello_without_an_id_is_malformed(void **state)
