@@ -62,7 +62,7 @@ static void do_fault(struct attack *attack, const struct kz_sim_fault *fault)
 static void attack_cluster(struct attack *attack)
 {
     const struct kz_plan *plan = attack->plan;
-    while (attack->sim.now_ms < plan->run_ms) {
+    while (attack->sim.now_ms < plan->run_ms || attack->harm.put_back != 0) {
         while (attack->next < plan->count && plan->faults[attack->next].at_ms <= attack->sim.now_ms)
             do_fault(attack, &plan->faults[attack->next++]);
         tick(attack);
@@ -190,6 +190,7 @@ void kz_attack(const struct kz_plan *plan, struct kz_verdict *verdict)
     verdict->answers = attack.families.answers;
     kz_families_finish(&attack.families);
     kz_steward_finish(&attack.steward);
+    kz_harm_finish(&attack.harm);
     kz_sim_finish(&attack.sim);
     kz_checks_finish(&attack.checks);
     verdict->passed = true;

@@ -37,6 +37,7 @@ static const struct {
     [KZ_FAULT_ROT] = {"rot", ODD_NODE, ANY, 4000},
     [KZ_FAULT_LOSE_DISK] = {"lose-disk", ODD_NODE, SHORT_MS, 12000},
     [KZ_FAULT_LOSE_VOTE] = {"lose-vote", ODD_NODE, SHORT_MS, 15000},
+    [KZ_FAULT_OLD_COPY] = {"old-copy", ODD_NODE, LONG_MS, 6000},
     [KZ_FAULT_CLOCK] = {"clock", ODD_NODE, LONG_MS, 3000},
     [KZ_FAULT_YEAR] = {"year", ODD_NODE, LONG_MS, 6000},
     [KZ_FAULT_DRIFT] = {"drift", ODD_NODE, PPM, 6000},
@@ -125,7 +126,7 @@ static void draw_faults(struct kz_plan *plan, uint64_t *chance)
     for (int kind = 0; kind < KZ_FAULT_KIND_END; kind++) {
         bool on = draw(chance, 2) == 0;
         uint64_t often = kinds[kind].often_ms / 4 + draw(chance, (uint64_t)kinds[kind].often_ms);
-        bool loses = kind == KZ_FAULT_LOSE_DISK || kind == KZ_FAULT_LOSE_VOTE;
+        bool loses = kind >= KZ_FAULT_LOSE_DISK && kind <= KZ_FAULT_OLD_COPY;
         if (plan->mode == KZ_MODE_BEYOND && loses) on = false; /* all have to be there */
         if (kind == KZ_FAULT_NIGHT && plan->options.demo_rate > 0) on = false;
         for (uint64_t at = 300; on;) {

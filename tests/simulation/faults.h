@@ -40,6 +40,8 @@ enum kz_fault_kind {
     KZ_FAULT_ROT,        /* node, a number from which place and bit follow */
     KZ_FAULT_LOSE_DISK,  /* node, starts empty after ms */
     KZ_FAULT_LOSE_VOTE,  /* node, restarts after ms without its vote */
+    KZ_FAULT_OLD_COPY,   /* node; its whole disk of now is put back after ms, if one who heard more
+                            of it lives and can be reached */
     KZ_FAULT_CLOCK,      /* node, for ms: seconds, minutes or days wrong */
     KZ_FAULT_YEAR,       /* node, for ms: a year ahead */
     KZ_FAULT_DRIFT,      /* node, parts in a million */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/simulation/harm.h"
 
+#include "node/core/calls.h"
 #include "node/core/memory.h"
 #include "tests/simulation/sim_disk.h"
 #include "tests/simulation/sim_network.h"
 #include "tests/simulation/sim_store.h"
+#include "tests/simulation/verdict.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define SLOW_MS    200
@@ -13,6 +16,7 @@
 #define AGAIN_MS   100
 #define ROLLING_MS 300
 #define RESTART_MS 500
+#define CALM_MS    600 /* for a dial and a refusal, at the slowest */
 #define DAY_MS     INT64_C(86400000)
 
 static void later(struct kz_harm *harm, uint64_t in_ms, enum kz_undo_kind kind, uint64_t a,
@@ -27,6 +31,7 @@ static void later(struct kz_harm *harm, uint64_t in_ms, enum kz_undo_kind kind, 
 static void start(struct kz_harm *harm, uint64_t id)
 {
     struct kz_sim_node *node = &harm->sim->nodes[id];
+    if (harm->is_replaced[id]) return;
     if (node->core == NULL)
         kz_sim_start(harm->sim, id);
     else
@@ -106,6 +111,82 @@ static void lose(struct kz_harm *harm, uint64_t id, uint64_t restart_ms, bool al
         node->disk.vote = (struct kz_vote){0};
     harm->is_out[id] = true;
     later(harm, restart_ms, KZ_UNDO_START, id, 0);
+}
+
+/* ---- Old copies of a whole disk ---- */
+
+static void keep_copy(struct kz_harm *harm, uint64_t id, uint64_t put_back_ms)
+{
+    struct kz_sim_disk *copy = &harm->copies[id];
+    const struct kz_sim_disk *disk = &harm->sim->nodes[id].disk;
+    if (!is_founded(harm) || harm->is_out[id] || copy->medium != NULL || disk->doubtful) return;
+    kz_sim_disk_copy(disk, copy);
+    later(harm, put_back_ms, KZ_UNDO_PUT_BACK, id, 0);
+}
+
+static struct kz_standing standing_of(const struct kz_sim_disk *disk)
+{
+    struct kz_standing standing = {.term = disk->vote.term, .voted_for = disk->vote.voted_for};
+    if (disk->entries[disk->last - 1].term == standing.term) standing.index = disk->last;
+    return standing;
+}
+
+/* Returns: whether WITNESS heard more of node ID than its COPY says, and can be reached by it. */
+static bool remembers(struct kz_harm *harm, const struct kz_sim_node *witness, uint64_t id,
+                      const struct kz_sim_disk *copy)
+{
+    const struct kz_sim *sim = harm->sim;
+    if (witness->id == id || !harm->checks->is_member[witness->id]) return false;
+    if (witness->core == NULL || witness->stopping) return false;
+    if (witness->paused_until_ms > sim->now_ms || sim->cut[id][witness->id]) return false;
+    if (sim->held[id][witness->id] || sim->held[witness->id][id]) return false;
+    const struct kz_peer *peer = kz_peers_find(witness->core, id);
+    if (peer == NULL) return false;
+    const struct kz_standing now = standing_of(copy);
+    const struct kz_standing heard = kz_hellos_heard_of(witness->core, peer);
+    return kz_standing_has_fallen(&now, &heard);
+}
+
+/* Someone puts the copy back, and starts the node with it. Without a witness nobody does. */
+static void put_back(struct kz_harm *harm, uint64_t id)
+{
+    struct kz_sim_disk *copy = &harm->copies[id];
+    unsigned witness = 1;
+    while (witness <= harm->sim->options.nodes &&
+           !remembers(harm, &harm->sim->nodes[witness], id, copy))
+        witness++;
+    if (witness > harm->sim->options.nodes || harm->is_out[id]) {
+        kz_sim_disk_clear(copy);
+        return;
+    }
+    struct kz_sim_node *node = &harm->sim->nodes[id];
+    kz_sim_crash(harm->sim, id);
+    kz_sim_disk_clear(&node->disk);
+    node->disk = *copy;
+    node->paused_until_ms = 0;
+    *copy = (struct kz_sim_disk){0};
+    kz_sim_medium_restore(harm->sim->nodes[witness].disk.medium); /* no write of its fails now */
+    harm->is_out[id] = true;
+    harm->put_back = id;
+    harm->calm_until_ms = harm->sim->now_ms + CALM_MS;
+    harm->late_one_in = harm->sim->options.late_one_in;
+    harm->sim->options.late_one_in = 0;
+    kz_sim_start(harm->sim, id);
+}
+
+static void judge_put_back(struct kz_harm *harm)
+{
+    if (harm->sim->nodes[harm->put_back].core != NULL)
+        kz_broken("node %" PRIu64 " came back with an old copy of its disk, and is not refused",
+                  harm->put_back);
+    harm->sim->options.late_one_in = harm->late_one_in;
+    harm->is_replaced[harm->put_back] = true;
+    harm->put_back = 0;
+}
+
+static bool is_calm(const struct kz_harm *harm)
+{
+    return harm->sim->now_ms < harm->calm_until_ms;
 }
 
 static void fail_write(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
@@ -196,6 +277,7 @@ static void do_to_disk(struct kz_harm *harm, const struct kz_sim_fault *fault)
         later(harm, fault->b + AGAIN_MS, KZ_UNDO_START, fault->a, 0);
         break;
     case KZ_FAULT_EIO: fail_write(harm, fault->a, fault->b); break;
+    case KZ_FAULT_OLD_COPY: keep_copy(harm, fault->a, fault->b); break;
     case KZ_FAULT_ROT: rot(harm, fault->a, fault->b); break;
     default: lose(harm, fault->a, fault->b, fault->kind == KZ_FAULT_LOSE_DISK); break;
     }
@@ -228,7 +310,7 @@ static void harm_node(struct kz_harm *harm, const struct kz_sim_fault *fault)
         do_to_process(harm, fault);
     else if (fault->kind <= KZ_FAULT_FLAP)
         do_to_network(harm, fault);
-    else if (fault->kind <= KZ_FAULT_LOSE_VOTE)
+    else if (fault->kind <= KZ_FAULT_OLD_COPY)
         do_to_disk(harm, fault);
     else if (fault->kind <= KZ_FAULT_NIGHT)
         do_to_clock(harm, fault);
@@ -239,6 +321,7 @@ static void harm_node(struct kz_harm *harm, const struct kz_sim_fault *fault)
 void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault)
 {
     struct kz_sim_fault meant = *fault;
+    if (is_calm(harm)) return;
     if (meant.a == 0) meant.a = kz_sim_leader(harm->sim);
     if (meant.a == 0) meant.a = 1;
     harm_node(harm, &meant);
@@ -261,6 +344,7 @@ static void undo(struct kz_harm *harm, const struct kz_undo *undo)
     case KZ_UNDO_FAST: node->disk.slow_ms = 0; break;
     case KZ_UNDO_READABLE: node->disk.unreadable = false; break;
     case KZ_UNDO_CLOCK: node->clock_off_ms = 0; break;
+    case KZ_UNDO_PUT_BACK: put_back(harm, undo->a); break;
     }
 }
 
@@ -290,9 +374,11 @@ static void watch_halts(struct kz_harm *harm)
 
 void kz_harm_run(struct kz_harm *harm)
 {
+    if (is_calm(harm)) return;
+    if (harm->put_back != 0) judge_put_back(harm);
     watch_votes(harm);
     watch_halts(harm);
-    for (uint32_t i = 0; i < harm->undo_count;) {
+    for (uint32_t i = 0; i < harm->undo_count && !is_calm(harm);) {
         struct kz_undo due = harm->undos[i];
         if (due.at_ms > harm->sim->now_ms) {
             i++;
@@ -317,7 +403,7 @@ static void look_after(struct kz_harm *harm, uint64_t id)
     if (node->disk.medium != NULL) kz_sim_medium_restore(node->disk.medium);
     bool needs_word = harm->sim->nights_ms > 0;
     if (node->core != NULL && (needs_word || node->stopping)) kz_sim_crash(harm->sim, id);
-    if (node->core == NULL) kz_sim_start(harm->sim, id);
+    if (node->core == NULL) start(harm, id);
 }
 
 void kz_harm_heal(struct kz_harm *harm)
@@ -336,4 +422,10 @@ void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *
                   const struct kz_checks *checks)
 {
     *harm = (struct kz_harm){.sim = sim, .families = families, .checks = checks};
+}
+
+void kz_harm_finish(struct kz_harm *harm)
+{
+    for (unsigned id = 1; id <= harm->sim->options.nodes; id++)
+        kz_sim_disk_clear(&harm->copies[id]);
 }

@@ -19,6 +19,7 @@ enum kz_undo_kind {
     KZ_UNDO_FAST,
     KZ_UNDO_READABLE,
     KZ_UNDO_CLOCK,
+    KZ_UNDO_PUT_BACK, /* no undoing: an old copy of the node's disk */
 };
 
 /* What is still to be done, to or about a node or two. */
@@ -38,12 +39,19 @@ struct kz_harm {
     uint64_t crash_after_vote[KZ_SIM_NODES_MAX + 1]; /* restart after so many ms; 0: not armed */
     struct kz_vote vote[KZ_SIM_NODES_MAX + 1];       /* as seen last */
     bool is_out[KZ_SIM_NODES_MAX + 1]; /* it lost its disk or its vote, and must not take part */
-    enum kz_damage rots[KZ_SIM_NODES_MAX + 1]; /* what its entries lose: record or leaf */
-    bool restarts[KZ_SIM_NODES_MAX + 1];       /* it halted, and is started again soon */
+    enum kz_damage rots[KZ_SIM_NODES_MAX + 1];       /* what its entries lose: record or leaf */
+    struct kz_sim_disk copies[KZ_SIM_NODES_MAX + 1]; /* to be put back; no medium: none */
+    uint64_t put_back; /* the node that was started last with its old copy, and is not judged yet;
+                          0: none */
+    uint64_t calm_until_ms; /* so long it is left to whoever heard more of it */
+    unsigned late_one_in;   /* of the world, which keeps its messages in order meanwhile */
+    bool is_replaced[KZ_SIM_NODES_MAX + 1]; /* as its refusal said: it is not started again */
+    bool restarts[KZ_SIM_NODES_MAX + 1];    /* it halted, and is started again soon */
 };
 
 void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families,
                   const struct kz_checks *checks);
+void kz_harm_finish(struct kz_harm *harm);
 /* Carries FAULT out, now. A fault that finds nothing to harm does nothing. */
 void kz_harm_do(struct kz_harm *harm, const struct kz_sim_fault *fault);
 /* Does what is due at this millisecond. */
