@@ -19,6 +19,7 @@ import cluster
 
 PROGRAMS = pathlib.Path(cluster.PROGRAM).parent
 RATE = 300  # commands a second: a cluster that has something to do
+HINT = re.compile(r"--id (\d+) --join and an empty --data directory, then type: (kezek member add .*? --replaces \d+)")
 
 
 def run(program: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess:
@@ -72,6 +73,15 @@ class Membership(unittest.TestCase):
         self.nodes.nodes = [node for node in self.nodes if node.number in final]
         agreement.check(self.nodes, load.path)
 
+    def refused(self, lost: cluster.Node) -> re.Match:
+        """The node ends, and says what to type. Returns: the new number and the command."""
+        self.assertEqual(lost.wait_exit(30), 1)
+        said = HINT.search(lost.log())
+        self.assertIsNotNone(said, lost.log())
+        self.assertEqual(said[2], f"kezek member add 4=127.0.0.1:{lost.peer} --client 127.0.0.1:{lost.client} "
+                                  f"--replaces {lost.number}")
+        return said
+
     def test_a_node_that_lost_its_disk_is_replaced_by_one_command(self) -> None:
         load = Load(self.nodes, self.endpoints)
         self.addCleanup(load.kill)
@@ -80,12 +90,7 @@ class Membership(unittest.TestCase):
         lost.kill()
         shutil.rmtree(lost.directory)
         lost.start()
-        self.assertEqual(lost.wait_exit(30), 1)
-        said = re.search(r"--id (\d+) --join and an empty --data directory, then type: (kezek member add .*? --replaces \d+)",
-                         lost.log())
-        self.assertIsNotNone(said, lost.log())
-        self.assertEqual(said[2], f"kezek member add 4=127.0.0.1:{lost.peer} --client 127.0.0.1:{lost.client} "
-                                  f"--replaces {lost.number}")
+        said = self.refused(lost)
 
         joiner = self.nodes.joiner(4, in_place_of=lost)
         joiner.directory = lost.directory  # the same, empty but for what the refused process left
@@ -109,6 +114,30 @@ class Membership(unittest.TestCase):
         self.assertEqual((metrics['kezek_members{role="voter"}'], metrics['kezek_members{role="standby"}']), (3, 0))
         other.wait_ready(60)
         self.check(load, {1, 2, 3, 4} - {lost.number})
+
+    def test_a_node_whose_whole_directory_is_an_older_copy_is_replaced_by_one_command(self) -> None:
+        load = Load(self.nodes, self.endpoints)
+        self.addCleanup(load.kill)
+        leader = self.nodes.leader()
+        old = next(node for node in self.nodes if node is not leader)
+        old.stop()
+        copy = self.nodes.directory / "copy"
+        shutil.copytree(old.directory, copy)
+        old.start().wait_ready(30)
+        before = int(old.metrics()["kezek_applied_index"])
+        cluster.wait_for(lambda: int(old.metrics()["kezek_applied_index"]) > before + RATE, 60, "commands to be applied")
+        old.stop()
+        shutil.rmtree(old.directory)
+        copy.rename(old.directory)
+        old.start()
+        said = self.refused(old)
+        self.assertRegex(old.log(), rf"node {old.number} stood at term \d+, vote \d+, entry \d+ and comes back with term \d+, "
+                                    r"vote \d+, entry \d+: an older copy of its directory was put back")
+
+        joiner = self.nodes.joiner(int(said[1]), in_place_of=old).start()
+        self.kezek(*said[2].split()[1:])
+        joiner.wait_ready(60)
+        self.check(load, {1, 2, 3, 4} - {old.number})
 
     def test_leaders_are_moved_and_removed_under_load(self) -> None:
         load = Load(self.nodes, self.endpoints)
