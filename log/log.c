@@ -318,6 +318,13 @@ enum kz_status kz_log_end_write(struct kz_log *log, struct kz_transaction *trans
     return status;
 }
 
+/* A write of nothing looks for room, and must not take any: while someone holds pages back, each
+ * commit would take new ones. */
+static bool is_empty(const struct kz_log_write *write)
+{
+    return write->drop_from == 0 && write->batch_count == 0 && write->result_count == 0;
+}
+
 static enum kz_status commit_write(struct kz_log *log, const struct kz_log_write *write,
                                    struct plan *plan, struct kz_error *error)
 {
@@ -327,6 +334,10 @@ static enum kz_status commit_write(struct kz_log *log, const struct kz_log_write
 
     status = kz_transaction_begin_write(log->store, plan->size, error, &transaction);
     if (status != KZ_OK) return status;
+    if (is_empty(write)) {
+        kz_transaction_abort(&transaction);
+        return KZ_OK;
+    }
     status = perform(log, write, plan, &transaction);
     status = kz_log_end_write(log, &transaction, status);
     if (status == KZ_OK) adopt(log, write, plan);

@@ -58,9 +58,9 @@ const uint64_t *kz_log_memberships(const struct kz_log *log, uint32_t *out_count
 /* One transaction. First drops every entry ≥ DROP_FROM (0: none), never at or below the applied
  * index (KZ_ASSERT); then appends the batches, which follow the last entry and each other without a
  * gap; then stores RESULT_COUNT result bytes for the entries from RESULT_FIRST on (= applied index
- * + 1), which are stored or appended here. Durable (fdatasync) when it returns KZ_OK. Errors:
- * KZ_NO_SPACE (disk or map full: nothing is changed, and the log may go on), KZ_IO (poisons),
- * KZ_POISONED. */
+ * + 1), which are stored or appended here. A write of nothing only looks for room. Durable
+ * (fdatasync) when it returns KZ_OK. Errors: KZ_NO_SPACE (disk or map full: nothing is changed, and
+ * the log may go on), KZ_IO (poisons), KZ_POISONED. */
 struct kz_log_write {
     uint64_t drop_from;
     const struct kz_batch *const *batches;

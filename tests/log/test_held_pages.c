@@ -162,6 +162,23 @@ static void pages_that_are_free_again_are_room_in_a_full_map(void **state)
     kz_log_close(log);
 }
 
+static void a_write_of_nothing_takes_no_page(void **state)
+{
+    (void)state;
+    struct kz_log *log = open_log(directory);
+    struct kz_error error = {.text = ""};
+    append_times(log, 10);
+    pid_t child = start_reader();
+    append_times(log, 10);
+    uint64_t before = kz_log_used_bytes(log);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(kz_log_append(log, &(struct kz_log_write){0}, &error), KZ_OK);
+    assert_int_equal(kz_log_used_bytes(log), before);
+    assert_entries(log, 20);
+    kill_reader(child);
+    kz_log_close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +188,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_file_stops_growing_when_the_reader_has_ended, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_write_of_nothing_takes_no_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_that_are_free_again_are_room_in_a_full_map, set_up,
                                         tear_down),
     };
