@@ -81,6 +81,13 @@
  * flight (about 190 bytes each), the barriers of elections, results. */
 #define KZ_DISK_ROOM (16u * 1024 * 1024)
 
+/* Other processes that read the ledger's file in long transactions, which makes it grow. */
+#define KZ_READERS_LOOK_MS     5000
+#define KZ_HELD_PAGES_SIZE     (16u * 1024 * 1024) /* from so much on the journal names who */
+#define KZ_HELD_PAGES_AGAIN_MS 600000              /* and again while it lasts */
+
+#define KZ_SLOW_SYNC_AGAIN_MS 60000 /* between two lines about a disk that confirms slowly */
+
 /* The admin port. */
 #define KZ_ADMIN_CONNECTIONS_MAX 64
 #define KZ_ADMIN_HEADER_SIZE_MAX (8u * 1024)

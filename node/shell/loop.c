@@ -3,12 +3,14 @@
 
 #include "node/core/bounds.h"
 #include "node/shell/admin.h"
+#include "node/shell/held_pages.h"
 #include "node/shell/images.h"
 #include "node/shell/journal.h"
 #include "node/shell/loader.h"
 #include "node/shell/metrics.h"
 #include "node/shell/saver.h"
 #include "node/shell/sockets.h"
+#include "node/shell/syncs.h"
 #include "node/shell/writer.h"
 #include "statemachine/base/assert.h"
 
@@ -33,6 +35,8 @@ struct node {
     struct kz_admin *admin;
     struct kz_ledger_writer writer;
     struct kz_loader loader;
+    struct kz_held_pages held_pages;
+    struct kz_syncs syncs;
     struct kz_arena *arena; /* of the core's state machine */
     struct kz_images_opened opened;
     struct kz_saver saver;
@@ -43,7 +47,7 @@ struct node {
     uv_timer_t deadline;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool has_writer, has_loader, has_handles, has_saver;
+    bool has_writer, has_loader, has_held_pages, has_handles, has_saver;
     bool was_ready;
     bool is_in_turn;
     bool is_due; /* a turn, whatever came */
@@ -100,12 +104,15 @@ static bool keep_promises(struct node *node, const struct kz_update *update)
     const char *directory = node->options->data;
     enum kz_status status = KZ_OK;
 
+    if (update->identity == NULL && update->vote == NULL) return true;
+    uint64_t begin_ns = kz_clocks_monotonic_ns();
     if (update->identity != NULL) {
         status = kz_identity_write(directory, update->identity, &node->error);
     }
     if (update->vote != NULL && status == KZ_OK) {
         status = kz_vote_write(directory, update->vote, &node->error);
     }
+    kz_syncs_note_vote(&node->syncs, kz_clocks_monotonic_ns() - begin_ns);
     if (status != KZ_OK) end(node, status);
     return status == KZ_OK;
 }
@@ -271,6 +278,8 @@ static void gather(const struct node *node, struct kz_node_figures *out)
 {
     *out = (struct kz_node_figures){
         .writer = node->writer.figures,
+        .readers = node->held_pages.found,
+        .syncs = node->syncs,
         .steps = node->steps,
         .events = node->events,
         .image = node->saver.figures,
@@ -422,10 +431,11 @@ static enum kz_status start_workers(struct node *node)
 {
     struct kz_log *log = node->directory->log;
 
-    node->has_writer =
-        kz_ledger_writer_start(&node->writer, &node->loop, log, &node->inbox) == KZ_OK;
+    node->has_writer = kz_ledger_writer_start(&node->writer, &node->loop, log, &node->inbox,
+                                              &node->syncs) == KZ_OK;
     node->has_loader = kz_loader_start(&node->loader, &node->loop, log, &node->inbox) == KZ_OK;
-    if (node->has_writer && node->has_loader) return KZ_OK;
+    node->has_held_pages = kz_held_pages_start(&node->held_pages, &node->loop, log) == KZ_OK;
+    if (node->has_writer && node->has_loader && node->has_held_pages) return KZ_OK;
     return kz_error_set(&node->error, KZ_NO_MEMORY, "the system has no thread to give");
 }
 
@@ -495,6 +505,7 @@ static void finish(struct node *node)
     if (node->admin != NULL) kz_admin_stop(node->admin);
     if (node->has_writer) kz_ledger_writer_finish(&node->writer);
     if (node->has_loader) kz_loader_finish(&node->loader);
+    if (node->has_held_pages) kz_held_pages_finish(&node->held_pages);
     if (node->has_saver) kz_saver_finish(&node->saver);
     close_handles(node);
     uv_run(&node->loop, UV_RUN_DEFAULT);
@@ -512,6 +523,7 @@ enum kz_status kz_loop_run(const struct kz_options *options, struct kz_directory
 {
     struct node node = {.options = options, .directory = directory};
 
+    node.syncs.election_timeout_ms = options->election_timeout_ms;
     node.start_time_seconds = (double)kz_clocks_real_us() / 1e6;
     signal(SIGPIPE, SIG_IGN);
     raise_descriptors(options);

@@ -190,6 +190,18 @@ static void write_disk(const struct kz_node_figures *figures, FILE *out)
     counter(out, "kezek_appended_bytes_total", "Bytes of these entries.", writer->bytes);
     counter(out, "kezek_fsyncs_total", "fdatasync calls of the ledger.", writer->syncs);
     gauge(out, "kezek_ledger_bytes", "Bytes of the ledger's file in use.", writer->used_bytes);
+    gauge(out, "kezek_ledger_held_bytes",
+          "Bytes of the ledger's file that could be used again if another process did not read it.",
+          figures->readers.held_bytes);
+    counter(out, "kezek_dead_readers_total",
+            "Readers of the ledger's file that ended without saying so, and were cleared.",
+            figures->readers.cleared);
+    histogram(out, "kezek_vote_seconds",
+              "Duration of writing term and vote, the disk's confirmation included.",
+              &figures->syncs.votes);
+    counter(out, "kezek_slow_syncs_total",
+            "Writes that the disk confirmed only after half the election timeout or more.",
+            figures->syncs.slow);
     gauge(out, "kezek_writes_waiting", "Writes that the disk's thread has not done yet.",
           writer->waiting);
     counter(out, "kezek_loads_total", "Reads of entries from the ledger.", figures->loads);

@@ -3,9 +3,11 @@
 #ifndef KZ_METRICS_H
 #define KZ_METRICS_H
 
+#include "log/readers.h"
 #include "node/shell/loader.h"
 #include "node/shell/saver.h"
 #include "node/shell/sockets.h"
+#include "node/shell/syncs.h"
 #include "node/shell/writer.h"
 
 #include <stdio.h>
@@ -14,6 +16,8 @@ struct kz_node_figures {
     struct kz_core_figures core;
     struct kz_sockets_figures sockets;
     struct kz_writer_figures writer;
+    struct kz_readers readers;
+    struct kz_syncs syncs;
     struct kz_histogram steps; /* CPU time of the core's steps */
     uint64_t events;
     struct kz_saver_figures image;

@@ -112,15 +112,18 @@ static void report_no_space(struct kz_worker *worker, const struct group *group,
     kz_worker_done(worker, jobs);
 }
 
+/* OUT_NS: of the transaction alone, without waiting for room. */
 static enum kz_status append_group(struct kz_ledger_writer *writer, struct kz_worker *worker,
-                                   struct group *group, struct kz_error *error)
+                                   struct group *group, uint64_t *out_ns, struct kz_error *error)
 {
     bool reported = false;
     enum kz_status status = join_results(group);
 
     if (status != KZ_OK) return kz_error_set(error, status, "no memory for results");
     for (;;) {
+        uint64_t begin_ns = kz_clocks_monotonic_ns();
         status = kz_log_append(writer->log, &group->write, error);
+        *out_ns = kz_clocks_monotonic_ns() - begin_ns;
         if (status != KZ_NO_SPACE || kz_worker_is_stopping(worker)) return status;
         if (!reported) report_no_space(worker, group, error);
         reported = true;
@@ -169,9 +172,9 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
         }
         take_group(&group, jobs);
 
-        uint64_t begin_ns = kz_clocks_monotonic_ns();
+        uint64_t append_ns = 0;
         enum kz_status status = writer->broken;
-        if (status == KZ_OK) status = append_group(writer, worker, &group, &error);
+        if (status == KZ_OK) status = append_group(writer, worker, &group, &append_ns, &error);
         writer->broken = status; /* what follows would leave a gap */
         struct write *last = group.writes[group.count - 1];
 
@@ -179,7 +182,7 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
             group.writes[i]->status = status;
         strncat(last->reason, error.text, sizeof last->reason - 1);
         last->ends_group = true;
-        last->append_ns = kz_clocks_monotonic_ns() - begin_ns;
+        last->append_ns = append_ns;
         last->syncs = kz_log_sync_count(writer->log);
         last->used_bytes = kz_log_used_bytes(writer->log);
         last->has_room = kz_log_has_room(writer->log);
@@ -188,10 +191,13 @@ static void work(void *context, struct kz_worker *worker, struct kz_jobs *jobs)
     free(group.results);
 }
 
-static void count_group(struct kz_writer_figures *figures, const struct write *last)
+static void count_group(struct kz_ledger_writer *writer, const struct write *last)
 {
+    struct kz_writer_figures *figures = &writer->figures;
+
     if (last->status == KZ_OK) {
         kz_histogram_add(&figures->append, last->append_ns);
+        kz_syncs_note_append(writer->syncs, last->append_ns);
         figures->transactions++;
     } else {
         figures->failures++;
@@ -238,7 +244,7 @@ static void tell(struct kz_ledger_writer *writer, struct kz_jobs done)
             event.type = KZ_EVENT_STORE_FAILED;
             event.status = write->status;
         }
-        if (write->ends_group) count_group(&writer->figures, write);
+        if (write->ends_group) count_group(writer, write);
         if (!write->is_report) count_write(&writer->figures, write);
         if (write->reason[0] != '\0') {
             kz_journal(KZ_NOTICE_ERROR, "write_failed ticket=%llu reason=\"%s\"",
@@ -257,9 +263,10 @@ static void on_done(void *context)
 }
 
 enum kz_status kz_ledger_writer_start(struct kz_ledger_writer *writer, uv_loop_t *loop,
-                                      struct kz_log *log, struct kz_inbox *inbox)
+                                      struct kz_log *log, struct kz_inbox *inbox,
+                                      struct kz_syncs *syncs)
 {
-    *writer = (struct kz_ledger_writer){.log = log, .inbox = inbox};
+    *writer = (struct kz_ledger_writer){.log = log, .inbox = inbox, .syncs = syncs};
     writer->figures.used_bytes = kz_log_used_bytes(log);
     return kz_worker_start(
         &writer->worker, &(struct kz_worker_options){loop, "kezekd-write", writer, work, on_done});

@@ -14,6 +14,7 @@
 
 #include "node/shell/histogram.h"
 #include "node/shell/inbox.h"
+#include "node/shell/syncs.h"
 #include "node/shell/worker.h"
 
 struct kz_writer_figures {
@@ -32,12 +33,14 @@ struct kz_ledger_writer {
     struct kz_worker worker;
     struct kz_log *log;
     struct kz_inbox *inbox;
-    enum kz_status broken; /* the thread's: of the first write that was given up, KZ_OK before */
+    struct kz_syncs *syncs; /* told of each transaction */
+    enum kz_status broken;  /* the thread's: of the first write that was given up, KZ_OK before */
     struct kz_writer_figures figures;
 };
 
 enum kz_status kz_ledger_writer_start(struct kz_ledger_writer *writer, uv_loop_t *loop,
-                                      struct kz_log *log, struct kz_inbox *inbox);
+                                      struct kz_log *log, struct kz_inbox *inbox,
+                                      struct kz_syncs *syncs);
 
 /* Does what was given (but for what finds the disk full), then ends the thread. */
 void kz_ledger_writer_finish(struct kz_ledger_writer *writer);

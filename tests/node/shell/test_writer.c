@@ -18,6 +18,7 @@ struct fixture {
     struct kz_log *log;
     uv_loop_t loop;
     struct kz_inbox inbox;
+    struct kz_syncs syncs;
     struct kz_ledger_writer writer;
     struct kz_batch *given[2048]; /* kept until the end, as the core keeps them until STORED */
     uint32_t given_count;
@@ -28,14 +29,16 @@ static void set_up(struct fixture *fixture, uint64_t map_size)
 {
     struct kz_error error;
 
-    *fixture = (struct fixture){.directory = "/tmp/kezek-test-XXXXXX", .next_ticket = 1};
+    *fixture = (struct fixture){.directory = "/tmp/kezek-test-XXXXXX",
+                                .next_ticket = 1,
+                                .syncs = {.election_timeout_ms = UINT64_MAX}};
     assert_non_null(mkdtemp(fixture->directory));
     assert_int_equal(
         kz_log_open(fixture->directory, KZ_LOG_CREATE, map_size, &fixture->log, &error), KZ_OK);
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
-    assert_int_equal(
-        kz_ledger_writer_start(&fixture->writer, &fixture->loop, fixture->log, &fixture->inbox),
-        KZ_OK);
+    assert_int_equal(kz_ledger_writer_start(&fixture->writer, &fixture->loop, fixture->log,
+                                            &fixture->inbox, &fixture->syncs),
+                     KZ_OK);
 }
 
 static void remove_directory(const char *directory)
