@@ -101,18 +101,7 @@ void kz_history_drop_from(struct kz_history *history, uint64_t index)
 
 uint64_t kz_history_term(const struct kz_history *history, uint64_t index)
 {
-    uint32_t low = 0;
-    uint32_t high = history->run_count;
-    while (low <
-           high) { /* runs before LOW begin at or before INDEX, those from HIGH on behind it */
-        uint32_t middle = low + (high - low) / 2;
-        if (history->runs[middle].first_index <= index) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low == 0 ? 0 : history->runs[low - 1].term;
+    return kz_log_term_of(history->runs, history->run_count, index);
 }
 
 enum kz_status kz_history_reserve(struct kz_history *history, const struct kz_history *more)

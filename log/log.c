@@ -38,6 +38,21 @@ uint64_t kz_log_applied_index(const struct kz_log *log)
     return log->head.applied_index;
 }
 
+uint64_t kz_log_term_of(const struct kz_term_run *runs, uint32_t count, uint64_t index)
+{
+    uint32_t low = 0; /* runs before LOW begin at or before INDEX, those from HIGH on behind it */
+    uint32_t high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (runs[middle].first_index <= index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 0 : runs[low - 1].term;
+}
+
 const struct kz_term_run *kz_log_term_runs(const struct kz_log *log, uint32_t *out_count)
 {
     *out_count = log->history.run_count;

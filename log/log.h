@@ -42,6 +42,9 @@ struct kz_term_run {
     uint64_t term;
 };
 
+/* Returns: the term of the run that holds INDEX, of the COUNT RUNS in order; 0 before the first. */
+uint64_t kz_log_term_of(const struct kz_term_run *runs, uint32_t count, uint64_t index);
+
 uint64_t kz_log_last_index(const struct kz_log *log); /* 0 when empty */
 uint64_t kz_log_last_term(const struct kz_log *log);
 

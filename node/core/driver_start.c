@@ -21,14 +21,6 @@ static enum kz_status no_memory(struct kz_error *error)
 
 /* ---- What was found ---- */
 
-static uint64_t term_of(const struct kz_driver_start *start, uint64_t index)
-{
-    uint64_t term = 0;
-    for (uint32_t i = 0; i < start->run_count && start->runs[i].first_index <= index; i++)
-        term = start->runs[i].term;
-    return term;
-}
-
 /* Returns: NULL, or what is wrong with the runs of terms. */
 static const char *fault_of_runs(const struct kz_driver_start *start)
 {
@@ -157,9 +149,9 @@ static enum kz_status make_entries(const struct kz_driver_start *start, struct s
 static enum kz_status step_start(struct kz_driver *driver, const struct kz_driver_start *start,
                                  struct start_entries *tail, struct raft_update *update)
 {
-    struct raft_snapshot_metadata metadata = {.index = start->applied,
-                                              .term = term_of(start, start->applied),
-                                              .configuration_index = start->membership_index};
+    uint64_t term = kz_log_term_of(start->runs, start->run_count, start->applied);
+    struct raft_snapshot_metadata metadata = {
+        .index = start->applied, .term = term, .configuration_index = start->membership_index};
     struct raft_event event = {.time = driver->now, .type = RAFT_START, .capacity = 1};
     event.start.term = driver->raft.current_term;
     event.start.voted_for = driver->raft.voted_for;

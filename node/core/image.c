@@ -31,14 +31,6 @@ static enum kz_status damaged(struct kz_error *error, enum kz_status status)
     return kz_error_set(error, KZ_CORRUPT, "it is damaged");
 }
 
-static uint64_t term_at(const struct kz_core_ledger *ledger, uint64_t index)
-{
-    uint64_t term = 0;
-    for (uint32_t i = 0; i < ledger->run_count && ledger->runs[i].first_index <= index; i++)
-        term = ledger->runs[i].term;
-    return term;
-}
-
 /* Compares the place with the ledger. */
 static enum kz_status check_place(const struct kz_place *place,
                                   const struct kz_core_options *options,
@@ -58,8 +50,8 @@ static enum kz_status check_place(const struct kz_place *place,
     uint32_t size;
     const uint8_t *record = kz_batch_record(entry, 0, &size);
     struct kz_hash128 hash = kz_hash128(record, size);
-    if (place->term != term_at(ledger, place->index) || hash.low != place->entry.low ||
-        hash.high != place->entry.high) {
+    uint64_t term = kz_log_term_of(ledger->runs, ledger->run_count, place->index);
+    if (place->term != term || hash.low != place->entry.low || hash.high != place->entry.high) {
         return kz_error_set(error, KZ_MISMATCH, "it is of another ledger");
     }
     return KZ_OK;
