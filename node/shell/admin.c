@@ -3,6 +3,7 @@
 
 #include "node/core/bounds.h"
 #include "node/shell/admin_request.h"
+#include "node/shell/sockets.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -233,15 +234,7 @@ enum kz_status kz_admin_listen(struct kz_admin *admin, const struct kz_address *
         failed =
             uv_listen((uv_stream_t *)&admin->listener, KZ_ADMIN_CONNECTIONS_MAX, on_connection);
     }
-    if (failed == 0) return KZ_OK;
-    if (failed == UV_EADDRINUSE) {
-        return kz_error_set(error, KZ_EXISTS,
-                            "%s is in use: another process listens there; stop it, or give "
-                            "another address",
-                            address->text);
-    }
-    return kz_error_set(error, KZ_IO, "can not listen at %s: %s", address->text,
-                        uv_strerror(failed));
+    return kz_listening_status(failed, address, error);
 }
 
 static void on_own_closed(uv_handle_t *handle)

@@ -135,6 +135,19 @@ static void on_listener_closed(uv_handle_t *handle)
     kz_link_handle_closed(handle->data);
 }
 
+enum kz_status kz_listening_status(int code, const struct kz_address *address,
+                                   struct kz_error *error)
+{
+    if (code == 0) return KZ_OK;
+    if (code == UV_EADDRINUSE) {
+        return kz_error_set(error, KZ_EXISTS,
+                            "%s is in use: another process listens there; stop it, or give "
+                            "another address",
+                            address->text);
+    }
+    return kz_error_set(error, KZ_IO, "can not listen at %s: %s", address->text, uv_strerror(code));
+}
+
 enum kz_status kz_sockets_listen(struct kz_sockets *sockets, enum kz_socket_kind kind,
                                  const struct kz_address *address, struct kz_error *error)
 {
@@ -148,15 +161,7 @@ enum kz_status kz_sockets_listen(struct kz_sockets *sockets, enum kz_socket_kind
         failed = uv_tcp_bind(listener, (const struct sockaddr *)&address->socket, 0);
     }
     if (failed == 0) failed = uv_listen((uv_stream_t *)listener, KZ_LISTEN_BACKLOG, on_connection);
-    if (failed == 0) return KZ_OK;
-    if (failed == UV_EADDRINUSE) {
-        return kz_error_set(error, KZ_EXISTS,
-                            "%s is in use: another process listens there; stop it, or give "
-                            "another address",
-                            address->text);
-    }
-    return kz_error_set(error, KZ_IO, "can not listen at %s: %s", address->text,
-                        uv_strerror(failed));
+    return kz_listening_status(failed, address, error);
 }
 
 void kz_listening_stop(struct kz_sockets *sockets)

@@ -64,6 +64,11 @@ void kz_sockets_stop(struct kz_sockets *sockets);
 bool kz_sockets_is_empty(const struct kz_sockets *sockets);
 void kz_sockets_destroy(struct kz_sockets *sockets); /* when empty */
 
+/* Returns: what CODE, libuv's of a listener at ADDRESS, means: KZ_OK for 0. Errors: KZ_EXISTS when
+ * the port is taken, KZ_IO. */
+enum kz_status kz_listening_status(int code, const struct kz_address *address,
+                                   struct kz_error *error);
+
 /* Listens at ADDRESS for KIND (client or peer). Errors: KZ_EXISTS when the port is taken, KZ_IO. */
 enum kz_status kz_sockets_listen(struct kz_sockets *sockets, enum kz_socket_kind kind,
                                  const struct kz_address *address, struct kz_error *error);
