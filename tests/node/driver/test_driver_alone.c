@@ -258,19 +258,7 @@ static void a_pristine_node_waits_to_be_spoken_to(void **state)
 static void a_membership_without_members_is_an_empty_configuration(void **state)
 {
     (void)state;
-    const struct kz_term_run run = {1, 1};
-    uint8_t record[KZ_RECORD_SIZE_MAX];
-    size_t size = kz_test_membership("", record, sizeof record);
-    struct kz_batch *tail = kz_batch_create(1, 1, KZ_ENTRY_PREFIX_SIZE + size);
-    memcpy(kz_batch_add(tail, 1, (uint32_t)size), record, size);
-    struct kz_driver_start log = {.vote = {1, 0},
-                                  .last_index = 1,
-                                  .runs = &run,
-                                  .run_count = 1,
-                                  .tail = &tail,
-                                  .tail_count = 1};
-    assert_int_equal(start_from(&log), KZ_OK);
-    kz_batch_release(tail);
+    kz_alone_start("", 0);
     assert_int_equal(kz_driver_last_index(kz_alone.driver), 1);
     assert_int_equal(kz_driver_membership(kz_alone.driver)->count, 0);
 }
