@@ -1,44 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clock's guard in whole nodes: a minority's clock moves nothing, a majority's no more than a
  * day; and the clock's own entries. */
-#include "tests/simulation/sim.h"
+#include "tests/node/core/serving.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #define HOUR_MS INT64_C(3600000)
-
-static struct kz_sim sim;
-static struct kz_sim_client client;
-static uint64_t leader;
-
-static void begin_with(const struct kz_sim_options *options)
-{
-    kz_sim_init(&sim, options);
-    kz_sim_start_all(&sim);
-    leader = kz_sim_elect(&sim, 5000);
-    assert_int_not_equal(leader, 0);
-    kz_sim_connect(&sim, &client, leader);
-}
 
 static int begin(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 11, .nodes = 3});
+    serve(&(struct kz_sim_options){.seed = 11, .nodes = 3});
     struct kz_entry entry = kz_sim_territory(1);
     kz_sim_ask(&client, &entry);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    kz_sim_disconnect(&client);
-    kz_sim_finish(&sim);
     return 0;
 }
 
@@ -61,8 +35,7 @@ static void a_leader_whose_clock_jumps_stamps_nothing_and_hands_over(void **stat
     uint64_t next = kz_sim_leader(&sim);
     assert_int_not_equal(next, leader);
     assert_true(kz_sim_figures(&sim, next).clock_trusted);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, next);
+    go_to(next);
     answer = kz_sim_ask(&client, &entry);
     assert_int_equal(answer.code, KZ_ANSWER_APPLIED);
     assert_true(answer.time < KZ_SIM_WALL_MS + HOUR_MS);
@@ -86,8 +59,7 @@ static void a_jump_while_the_ledger_is_read_is_noticed(void **state)
     assert_true(kz_sim_await_changed(&client, kz_sim_change(&client, &change), 2000, &changed));
     assert_int_equal(changed.code, KZ_ANSWER_APPLIED);
 
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, slow);
+    go_to(slow);
     for (uint64_t i = 0; i < 20; i++) {
         struct kz_entry entry = kz_sim_application(10 + i, 1 + i);
         assert_int_not_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
@@ -111,8 +83,7 @@ static void two_wrong_clocks_of_three_stop_the_right_one(void **state)
         if (id != leader) sim.nodes[id].clock_off_ms = (int64_t)id * HOUR_MS;
     kz_sim_run(&sim, 4000);
     struct kz_entry entry = kz_sim_application(10, 1);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, kz_sim_leader(&sim));
+    go_to(kz_sim_leader(&sim));
     struct kz_answer answer = kz_sim_ask(&client, &entry);
     assert_int_equal(answer.code, KZ_ANSWER_UNAVAILABLE);
     assert_int_equal(answer.reason, KZ_REASON_CLOCK);
@@ -136,8 +107,7 @@ static void a_clock_that_goes_back_does_not_take_the_ledger_along(void **state)
         sim.nodes[id].clock_off_ms = -2 * HOUR_MS;
     kz_sim_run(&sim, 3000);
     leader = kz_sim_elect(&sim, 3000);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, leader);
+    go_to(leader);
     struct kz_entry entry = kz_sim_application(10, 1);
     struct kz_answer answer = kz_sim_ask(&client, &entry);
     assert_int_equal(answer.code, KZ_ANSWER_APPLIED);
@@ -156,8 +126,7 @@ static void restart_a_day_later(int64_t accept_time)
     kz_sim_run(&sim, 3000);
     leader = kz_sim_leader(&sim);
     assert_int_not_equal(leader, 0);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, leader);
+    go_to(leader);
 }
 
 static void a_majority_does_not_step_more_than_a_day(void **state)
@@ -182,7 +151,7 @@ static void a_person_lets_it_step(void **state)
 static void a_demonstration_runs_through_its_days(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 11, .nodes = 3, .demo_rate = 2000});
+    serve(&(struct kz_sim_options){.seed = 11, .nodes = 3, .demo_rate = 2000});
     struct kz_entry entry = kz_sim_territory(1);
     kz_sim_ask(&client, &entry);
     kz_sim_run(&sim, 3 * 24 * 3600 * 1000 / 2000); /* three days of its own */
@@ -210,7 +179,7 @@ static bool ends_with_the_clocks(const struct kz_sim_disk *disk)
 static void the_clocks_entries_lost_with_a_leadership_delay_no_later_ones(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 11, .nodes = 3, .demo_rate = 4 * 86400});
+    serve(&(struct kz_sim_options){.seed = 11, .nodes = 3, .demo_rate = 4 * 86400});
     struct kz_entry entry = kz_sim_territory(1);
     kz_sim_ask(&client, &entry);
     kz_sim_run(&sim, 200); /* a day of its own is 250 ms */
@@ -231,8 +200,7 @@ static void the_clocks_entries_lost_with_a_leadership_delay_no_later_ones(void *
 
     const struct kz_change back = {.what = KZ_CHANGE_LEADER, .node = leader};
     struct kz_changed changed;
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, kz_sim_leader(&sim));
+    go_to(kz_sim_leader(&sim));
     assert_true(kz_sim_await_changed(&client, kz_sim_change(&client, &back), 2000, &changed));
     assert_int_equal(changed.code, KZ_ANSWER_APPLIED);
     uint64_t first = disk->last;

@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SUBMIT: what is appended, what is answered without an entry, what a lost leader says. */
-#include "tests/simulation/sim.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct kz_sim sim;
-static struct kz_sim_client client;
-static uint64_t leader;
-
-static void begin_with(const struct kz_sim_options *options)
-{
-    kz_sim_init(&sim, options);
-    kz_sim_start_all(&sim);
-    leader = kz_sim_elect(&sim, 5000);
-    assert_int_not_equal(leader, 0);
-    kz_sim_connect(&sim, &client, leader);
-}
+#include "tests/node/core/serving.h"
 
 static int begin(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 3, .nodes = 3});
+    serve(&(struct kz_sim_options){.seed = 3, .nodes = 3});
     struct kz_entry territory = kz_sim_territory(1);
     return kz_sim_ask(&client, &territory).result == KZ_RESULT_OK ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    kz_sim_disconnect(&client);
-    kz_sim_finish(&sim);
-    return 0;
 }
 
 static uint64_t last_index(uint64_t id)
@@ -152,8 +124,7 @@ static void types_of_clock_and_cluster_are_malformed(void **state)
 static void a_follower_appends_nothing(void **state)
 {
     (void)state;
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, other_than(leader));
+    go_to(other_than(leader));
     struct kz_entry entry = kz_sim_application(10, 1);
     assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_NOT_LEADER);
 }
@@ -225,7 +196,7 @@ static void made_up_actors_share_one_budget(void **state)
 static void over_the_bound_in_flight_is_busy(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 3, .nodes = 3, .pending_max = 2});
+    serve(&(struct kz_sim_options){.seed = 3, .nodes = 3, .pending_max = 2});
     struct kz_entry territory = kz_sim_territory(1);
     assert_int_equal(kz_sim_ask(&client, &territory).result, KZ_RESULT_OK);
     struct kz_answer answer;
@@ -285,8 +256,7 @@ static void a_leader_that_is_cut_off_says_unknown(void **state)
     uint64_t next = kz_sim_elect(&sim, 5000);
     assert_int_not_equal(next, leader);
     kz_sim_heal(&sim);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, next);
+    go_to(next);
     answer = kz_sim_ask(&client, &entry);
     assert_int_equal(answer.code, KZ_ANSWER_APPLIED);
     assert_int_equal(answer.result, KZ_RESULT_OK);
@@ -309,8 +279,7 @@ static void ask_the_leader(void)
 {
     leader = kz_sim_elect(&sim, 10000);
     assert_int_not_equal(leader, 0);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, leader);
+    go_to(leader);
 }
 
 static void a_write_that_found_no_room_waits_for_it(void **state)
@@ -404,7 +373,7 @@ static void full_disks_refuse_writes_alone(void **state)
 static void a_ledger_near_its_end_warns_at_half_of_it_and_then_takes_nothing_more(void **state)
 {
     (void)state;
-    begin_with(&(struct kz_sim_options){.seed = 3, .nodes = 3, .entries_max = 60});
+    serve(&(struct kz_sim_options){.seed = 3, .nodes = 3, .entries_max = 60});
     struct kz_entry territory = kz_sim_territory(1);
     struct kz_answer answer = kz_sim_ask(&client, &territory);
     uint64_t request = 100;

@@ -4,29 +4,22 @@
  * bit of an application in one machine's memory. */
 #include "log/digests.h"
 #include "statemachine/rules/state.h"
+#include "tests/node/core/serving.h"
 #include "tests/simulation/sim_disk.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define INTERVAL 10
 #define LIMIT_MS 10000
 
-static struct kz_sim sim;
-static struct kz_sim_client client;
-static uint64_t leader;
 static uint64_t requests;
 
 static void lead(void)
 {
     leader = kz_sim_elect(&sim, LIMIT_MS);
     assert_int_not_equal(leader, 0);
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, leader);
+    go_to(leader);
 }
 
 static struct kz_answer ask(struct kz_entry entry)
@@ -40,12 +33,9 @@ static struct kz_answer ask(struct kz_entry entry)
 static void begin(const struct kz_sim_options *options)
 {
     requests = 0;
-    kz_sim_init(&sim, options);
-    sim.options.refusals = 1000000; /* no budget */
-    unsigned founders = options->founders > 0 ? options->founders : options->nodes;
-    for (unsigned id = 1; id <= founders; id++)
-        kz_sim_start(&sim, id);
-    lead();
+    struct kz_sim_options generous = *options;
+    generous.refusals = 1000000;
+    serve(&generous);
     ask(kz_sim_territory(0));
     ask(kz_sim_application(0, 1000));
     assert_true(kz_sim_converge(&sim, LIMIT_MS));
@@ -55,14 +45,6 @@ static int begin_three(void **state)
 {
     (void)state;
     begin(&(struct kz_sim_options){.seed = 5, .nodes = 3, .digest_interval = INTERVAL});
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    kz_sim_disconnect(&client);
-    kz_sim_finish(&sim);
     return 0;
 }
 

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads: linearizable unless local; a leader that is cut off answers none. */
 #include "node/core/bounds.h"
-#include "tests/simulation/sim.h"
+#include "tests/node/core/serving.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-static struct kz_sim sim;
-static struct kz_sim_client client;
-static uint64_t leader;
 static uint64_t application;
 
 static int begin_with(uint32_t pending_max)
 {
-    kz_sim_init(&sim, &(struct kz_sim_options){.seed = 5, .nodes = 3, .pending_max = pending_max});
-    kz_sim_start_all(&sim);
-    leader = kz_sim_elect(&sim, 5000);
-    kz_sim_connect(&sim, &client, leader);
+    serve(&(struct kz_sim_options){.seed = 5, .nodes = 3, .pending_max = pending_max});
     struct kz_entry entry = kz_sim_territory(1);
     kz_sim_ask(&client, &entry);
     entry = kz_sim_application(2, 1);
@@ -33,14 +21,6 @@ static int begin(void **state)
 {
     (void)state;
     return begin_with(0);
-}
-
-static int end(void **state)
-{
-    (void)state;
-    kz_sim_disconnect(&client);
-    kz_sim_finish(&sim);
-    return 0;
 }
 
 static uint64_t ask(bool local)
@@ -64,12 +44,6 @@ static bool answered(uint64_t tag, uint64_t limit_ms, struct kz_answer_header *o
 static uint64_t follower(void)
 {
     return leader == 1 ? 2 : 1;
-}
-
-static void go_to(uint64_t node)
-{
-    kz_sim_disconnect(&client);
-    kz_sim_connect(&sim, &client, node);
 }
 
 static void the_leader_answers_after_a_round(void **state)
