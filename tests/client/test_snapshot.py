@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 import fake_node as fake
-from test_cli import KEZEK, Case, nobody, run
+from cli_case import KEZEK, Case, nobody, run
 
 AUDIT = os.environ.get("KEZEK_AUDIT", "kezek-audit")
 COUNT = 5
@@ -183,8 +183,6 @@ class Snapshot(Case):
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
 
-
-del Case  # its tests are test_cli's
 
 if __name__ == "__main__":
     unittest.main()
