@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that have no place in their actor's window: pipelines, hostile and honest. */
 #include "node/core/bounds.h"
-#include "tests/simulation/sim.h"
+#include "tests/node/core/serving.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define REFUSALS    10 /* the budget, and so the first window */
 #define PER_SUBMIT  100
@@ -27,20 +22,13 @@ struct pipeline {
     unsigned heard;
 };
 
-static struct kz_sim sim;
 static struct pipeline pipelines[CONNECTIONS];
-static struct kz_sim_client client;
-static uint64_t leader;
 
 static void begin_with(uint32_t pending_max)
 {
     memset(pipelines, 0, sizeof(pipelines));
-    kz_sim_init(&sim, &(struct kz_sim_options){
-                          .seed = 3, .nodes = 3, .refusals = REFUSALS, .pending_max = pending_max});
-    kz_sim_start_all(&sim);
-    leader = kz_sim_elect(&sim, 5000);
-    assert_int_not_equal(leader, 0);
-    kz_sim_connect(&sim, &client, leader);
+    serve(&(struct kz_sim_options){
+        .seed = 3, .nodes = 3, .refusals = REFUSALS, .pending_max = pending_max});
     for (unsigned i = 0; i < CONNECTIONS; i++)
         kz_sim_connect(&sim, &pipelines[i].client, leader);
     struct kz_entry territory = kz_sim_territory(1);
@@ -54,14 +42,11 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
+static int end_pipelines(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < CONNECTIONS; i++)
         kz_sim_disconnect(&pipelines[i].client);
-    kz_sim_disconnect(&client);
-    kz_sim_finish(&sim);
-    return 0;
+    return end(state);
 }
 
 /* ---- Pipelines ---- */
@@ -406,25 +391,29 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_pipeline_that_adds_nothing_valid_stays_within_the_budget,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(made_up_actors_share_one_window, begin, end),
+                                        begin, end_pipelines),
+        cmocka_unit_test_setup_teardown(made_up_actors_share_one_window, begin, end_pipelines),
         cmocka_unit_test_setup_teardown(
-            what_was_accepted_is_all_that_may_be_refused_beyond_the_budget, begin, end),
+            what_was_accepted_is_all_that_may_be_refused_beyond_the_budget, begin, end_pipelines),
         cmocka_unit_test_setup_teardown(an_honest_pipeline_is_appended_whole_and_in_order, begin,
-                                        end),
+                                        end_pipelines),
         cmocka_unit_test_setup_teardown(
-            another_actor_keeps_its_place_behind_what_its_connection_has_held, begin, end),
+            another_actor_keeps_its_place_behind_what_its_connection_has_held, begin,
+            end_pipelines),
         cmocka_unit_test_setup_teardown(another_connection_does_not_wait_for_what_is_held, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_repeat_of_what_is_held_acts_once, begin, end),
+                                        end_pipelines),
+        cmocka_unit_test_setup_teardown(a_repeat_of_what_is_held_acts_once, begin, end_pipelines),
         cmocka_unit_test_setup_teardown(
-            a_leader_that_is_cut_off_says_that_what_it_held_was_not_appended, begin, end),
-        cmocka_unit_test_setup_teardown(a_stopping_leader_answers_what_it_held, begin, end),
-        cmocka_unit_test_setup_teardown(a_node_that_ends_forgets_what_it_held, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_lost_connection_has_held_is_dropped, begin, end),
+            a_leader_that_is_cut_off_says_that_what_it_held_was_not_appended, begin, end_pipelines),
+        cmocka_unit_test_setup_teardown(a_stopping_leader_answers_what_it_held, begin,
+                                        end_pipelines),
+        cmocka_unit_test_setup_teardown(a_node_that_ends_forgets_what_it_held, begin,
+                                        end_pipelines),
+        cmocka_unit_test_setup_teardown(what_a_lost_connection_has_held_is_dropped, begin,
+                                        end_pipelines),
         cmocka_unit_test_setup_teardown(what_is_held_counts_against_the_bound_in_flight, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(the_bytes_that_are_held_are_bounded, begin, end),
+                                        end_pipelines),
+        cmocka_unit_test_setup_teardown(the_bytes_that_are_held_are_bounded, begin, end_pipelines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
