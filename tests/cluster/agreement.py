@@ -44,7 +44,7 @@ def check(nodes: cluster.Cluster, *answers: pathlib.Path, families_change_their_
     index = wait_equal(nodes)
     check_leaders(nodes)
     nodes.stop()
-    arguments = [sys.executable, str(ROOT / "ops" / "demo" / "summary.py"), "--answers", *map(str, answers)]
+    arguments = [sys.executable, "-I", "-S", str(ROOT / "ops" / "demo" / "summary.py"), "--answers", *map(str, answers)]
     exports = [export(node, index) for node in nodes]
     for node, path in zip(nodes, exports):
         digest = run("kezek-audit", "digest", "--data", node.directory, "--at", index).strip()

@@ -23,6 +23,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import agreement
@@ -31,6 +32,8 @@ import client
 import cluster
 
 LIBRARY = pathlib.Path(os.environ.get("KEZEK_FAILING_CALLS", attack.PROGRAMS / "libkezek-failing-calls.so"))
+MEMORY = pathlib.Path("/dev/shm")
+"""Where there is one, the nodes' files are kept in memory: the errors are ours, and a real disk only makes the k slow."""
 APPLICATIONS = 40
 PATIENCE_S = 30
 ERRORS = {"malloc": [errno.ENOMEM], "write": [errno.EIO, errno.ENOSPC, errno.EINTR, "short"],
@@ -105,9 +108,13 @@ class Case:
         agreement.check(self.nodes, self.answers)
 
 
+def nodes_of(size: int) -> cluster.Cluster:
+    return cluster.Cluster(size, directory=pathlib.Path(tempfile.mkdtemp(prefix="kezek-test-", dir=MEMORY if MEMORY.is_dir() else None)))
+
+
 def count_once(size: int, draw: random.Random) -> dict[str, int]:
     """How many calls of each kind the first of so many nodes makes during the workload."""
-    with cluster.Cluster(size) as nodes:
+    with nodes_of(size) as nodes:
         file = nodes.directory / "count"
         case = Case(nodes, {"KZ_FAIL_COUNT": str(file)}, draw)
         case.work()
@@ -141,7 +148,7 @@ def fail(options: argparse.Namespace, draw: random.Random, figures: dict) -> Non
         if number == len(cases):
             break
         size, figures["last"] = cases[number]
-        with cluster.Cluster(size) as nodes:
+        with nodes_of(size) as nodes:
             case = Case(nodes, {"KZ_FAIL": figures["last"]}, draw)
             case.work()
             outcomes[f"{case.end_victim()}, of {size}"] += 1
