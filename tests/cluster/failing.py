@@ -97,6 +97,8 @@ class Case:
             raise attack.Violation(f"the node does not end: {late}") from late
         told = self.victim.log().strip().splitlines()
         has_sentence = bool(told) and code in (1, 2, -signal.SIGABRT)
+        # Told to end while it was ending by itself: it has said why, and no longer hears signals.
+        has_sentence |= code == -signal.SIGTERM and bool(told) and " error " in told[-1]
         attack.demand(code == 0 or has_sentence, f"the node ended with {code} and said {told[-1:]}")
         return ("refused" if self.refusing else "went on" if code == 0 else "ended later") if went_on else "ended"
 
