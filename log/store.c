@@ -141,6 +141,18 @@ static int reserve_behind(const struct kz_store *store, uint64_t have, uint64_t 
     return need <= store->map_size ? grow_file(store, have, need, step) : ENOSPC;
 }
 
+/* The last page in use, as LMDB's first pages have it, lies in the file and never comes before an
+ * earlier one: if it does, these pages are damaged, and what they ask for is no room. */
+static enum kz_status check_used(struct kz_store *store, uint64_t have, uint64_t used,
+                                 struct kz_error *error)
+{
+    if (used > have || used < store->used_before)
+        return kz_error_set(error, KZ_CORRUPT, "ledger %s: the first pages of its file are damaged",
+                            store->path);
+    store->used_before = used;
+    return KZ_OK;
+}
+
 /* Makes sure of twice SIZE bytes (LMDB copies the pages that it changes) and of the room: of file
  * behind the last page in use, or else of pages that may be used again. Where there is no space for
  * the room any more, what a write needs is taken out of it. */
@@ -152,6 +164,8 @@ static enum kz_status reserve(struct kz_store *store, uint64_t size, struct kz_e
     uint64_t have = (uint64_t)file.st_size;
     uint64_t used = kz_store_used_bytes(store);
     uint64_t need = 2 * size + 64 * store->page_size;
+    enum kz_status status = check_used(store, have, used, error);
+    if (status != KZ_OK) return status;
     int code = reserve_behind(store, have, used, need);
     store->has_room = code == 0;
     if (code == 0) return KZ_OK;

@@ -13,8 +13,9 @@ struct kz_store {
     int file; /* LMDB's own descriptor of the data file */
     uint64_t page_size;
     uint64_t map_size;
-    uint64_t room;       /* bytes of file to be kept behind what the next write needs */
-    uint64_t zeroed_end; /* behind the blocks that zero_ahead() wrote */
+    uint64_t room;        /* bytes of file to be kept behind what the next write needs */
+    uint64_t used_before; /* bytes up to the last page in use, at the last write */
+    uint64_t zeroed_end;  /* behind the blocks that zero_ahead() wrote */
     bool has_room;
     char path[];
 };

@@ -302,6 +302,37 @@ static void free_pages_are_looked_at_before_a_write_takes_them(void **state)
     }
 }
 
+#define LAST_PAGE_AT 136 /* within either of the first two pages: the number of the last in use */
+
+static void write_with_last_page(uint64_t page)
+{
+    char path[PATH_SIZE + 32];
+    struct stat before;
+    struct stat after;
+    struct kz_error error = {.text = ""};
+    struct kz_log *log = open_log(directory);
+    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
+    assert_int_equal(stat(path, &before), 0);
+    write_at(LAST_PAGE_AT, &page, sizeof page);
+    write_at(PAGE_SIZE + LAST_PAGE_AT, &page, sizeof page);
+    assert_int_equal(kz_log_append(log, &(struct kz_log_write){0}, &error), KZ_CORRUPT);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    kz_log_close(log);
+}
+
+static void a_last_page_behind_the_file_gets_no_room(void **state)
+{
+    (void)state;
+    write_with_last_page(10000);
+}
+
+static void a_last_page_before_an_earlier_one_gets_no_write(void **state)
+{
+    (void)state;
+    write_with_last_page(3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +341,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, begin, end),
         cmocka_unit_test_setup_teardown(a_cut_file_is_found, begin, end),
         cmocka_unit_test_setup_teardown(free_pages_are_looked_at_before_a_write_takes_them, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_last_page_behind_the_file_gets_no_room, begin, end),
+        cmocka_unit_test_setup_teardown(a_last_page_before_an_earlier_one_gets_no_write, begin,
                                         end),
     };
     return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
