@@ -347,7 +347,7 @@ static void what_a_lost_connection_has_held_is_dropped(void **state)
 static void what_is_held_counts_against_the_bound_in_flight(void **state)
 {
     (void)state;
-    end(state);
+    end_pipelines(state);
     begin_with(250);
     apply(&pipelines[0], 1000, COMMANDS, 0);
     for (unsigned ms = 0; ms < ANSWER_MS && !all_heard(); ms++) {
