@@ -13,7 +13,8 @@
  * first, so that it can not vote before its own ledger says that it is a voter.
  *
  * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
- * on an empty ledger, or a lost term and vote, is a loss: the node does not start. */
+ * on an empty ledger, or a lost term and vote, is a loss: the node does not start. Nor does it when
+ * its peers found the directory to be an older copy (hellos.c): then the mark is zero. */
 #include "node/core/calls.h"
 
 #include "node/core/lost.h"
@@ -49,6 +50,16 @@ void kz_bootstrap_mark(struct kz_core *core)
     core->greet = true;
 }
 
+void kz_bootstrap_give_up(struct kz_core *core)
+{
+    struct kz_identity *identity = &core->identity;
+    for (unsigned i = 0; i < identity->peer_count; i++) {
+        if (identity->peers[i].id == core->options.id)
+            memset(identity->peers[i].incarnation, 0, KZ_ID_SIZE);
+    }
+    core->identity_changed = true;
+}
+
 bool kz_bootstrap_is_empty(const struct kz_core *core)
 {
     return core->phase != KZ_REPLAYING && !kz_bootstrap_is_marked(core);
@@ -65,6 +76,12 @@ enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
     kz_lost_hint(id, kz_members_next_id(core), core->options.self.peer, core->options.self.client,
                  hint);
     uint64_t last_term = ledger->run_count > 0 ? ledger->runs[ledger->run_count - 1].term : 0;
+    if (!kz_has_request(mark->incarnation)) {
+        return kz_error_set(error, KZ_MISMATCH,
+                            "the directory of node %llu is an older copy of itself, as its peers "
+                            "found: it must not vote again under this id; %s",
+                            id, hint);
+    }
     if (memcmp(mark->incarnation, core->identity.incarnation, KZ_ID_SIZE) != 0) {
         return kz_error_set(error, KZ_MISMATCH,
                             "the identity file of node %llu was put together from two nodes", id);

@@ -226,6 +226,8 @@ void kz_bootstrap_list_hash(const struct kz_core *core, uint8_t out[static KZ_ID
 bool kz_bootstrap_is_marked(const struct kz_core *core);
 /* Marks it so, in the identity. */
 void kz_bootstrap_mark(struct kz_core *core);
+/* Spoils the mark: no later process starts from this directory. */
+void kz_bootstrap_give_up(struct kz_core *core);
 /* Returns: whether no entry is stored here. */
 bool kz_bootstrap_is_empty(const struct kz_core *core);
 /* Founds the cluster once all nodes of the list agree on its first entry. */

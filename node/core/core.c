@@ -373,7 +373,7 @@ static void follow_members(struct kz_core *core)
     core->greet = true;
 }
 
-/* A node that can not go on says nothing any more. */
+/* A node that can not go on says nothing any more; what it learned of its own directory stays. */
 static void drop_step(struct kz_core *core)
 {
     for (uint32_t i = 0; i < core->links.outgoing_count; i++)
@@ -384,7 +384,6 @@ static void drop_step(struct kz_core *core)
     core->storing.order_count = 0;
     core->storing.load_order_count = 0;
     core->repairing.order_count = 0;
-    core->identity_changed = false;
     core->vote_changed = false;
 }
 

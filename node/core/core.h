@@ -7,7 +7,8 @@
  * 1. The core sees no clock, disk, socket, thread or random source: time, seeds and what was read
  * are arguments; equal arguments give equal updates.
  * 2. The runner carries an update out in this order: identity, vote (both durable before the rest),
- * writes handed to the writer in order, sends, loads, closes.
+ * writes handed to the writer in order, sends, loads, closes. Of one that halted there is the
+ * identity alone.
  * 3. No answer tells what is not durable on a majority and applied here. */
 #ifndef KZ_CORE_H
 #define KZ_CORE_H

@@ -333,6 +333,7 @@ void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link
     if (kz_peer_refused_decode(frame, &why, &sentence) != KZ_OK) return;
     if (why == KZ_REFUSED_STARTING) return;
 
+    if (why == KZ_REFUSED_OLDER) kz_bootstrap_give_up(core);
     if (why == KZ_REFUSED_OLDER || (why == KZ_REFUSED_LOST && kz_bootstrap_is_empty(core))) {
         kz_core_halt(core, KZ_MISMATCH, "node %llu refuses this one: %.*s",
                      (unsigned long long)link->peer, (int)sentence.size, sentence.bytes);

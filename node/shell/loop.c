@@ -135,12 +135,12 @@ static void tell(struct node *node, const struct kz_update *update)
 static void carry_out(struct node *node, const struct kz_update *update)
 {
     tell(node, update);
+    if (!keep_promises(node, update)) return;
     if (update->halted) {
         node->error = update->halt;
         end(node, update->halt.status == KZ_OK ? KZ_CORRUPT : update->halt.status);
         return;
     }
-    if (!keep_promises(node, update)) return;
     for (uint32_t i = 0; i < update->write_count; i++)
         kz_ledger_writer_give(&node->writer, &update->writes[i]);
     for (uint32_t i = 0; i < update->repair_count; i++)

@@ -133,6 +133,9 @@ class Membership(unittest.TestCase):
         said = self.refused(old)
         self.assertRegex(old.log(), rf"node {old.number} stood at term \d+, vote \d+, entry \d+ and comes back with term \d+, "
                                     r"vote \d+, entry \d+: an older copy of its directory was put back")
+        old.start()
+        self.assertEqual(old.wait_exit(30), 1)
+        self.assertIn("is an older copy of itself, as its peers found", old.log())
 
         joiner = self.nodes.joiner(int(said[1]), in_place_of=old).start()
         self.kezek(*said[2].split()[1:])

@@ -31,7 +31,6 @@ static void later(struct kz_harm *harm, uint64_t in_ms, enum kz_undo_kind kind, 
 static void start(struct kz_harm *harm, uint64_t id)
 {
     struct kz_sim_node *node = &harm->sim->nodes[id];
-    if (harm->is_replaced[id]) return;
     if (node->core == NULL)
         kz_sim_start(harm->sim, id);
     else
@@ -180,7 +179,6 @@ static void judge_put_back(struct kz_harm *harm)
         kz_broken("node %" PRIu64 " came back with an old copy of its disk, and is not refused",
                   harm->put_back);
     harm->sim->options.late_one_in = harm->late_one_in;
-    harm->is_replaced[harm->put_back] = true;
     harm->put_back = 0;
 }
 
@@ -403,7 +401,7 @@ static void look_after(struct kz_harm *harm, uint64_t id)
     if (node->disk.medium != NULL) kz_sim_medium_restore(node->disk.medium);
     bool needs_word = harm->sim->nights_ms > 0;
     if (node->core != NULL && (needs_word || node->stopping)) kz_sim_crash(harm->sim, id);
-    if (node->core == NULL) start(harm, id);
+    if (node->core == NULL) kz_sim_start(harm->sim, id);
 }
 
 void kz_harm_heal(struct kz_harm *harm)

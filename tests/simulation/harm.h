@@ -45,8 +45,7 @@ struct kz_harm {
                           0: none */
     uint64_t calm_until_ms; /* so long it is left to whoever heard more of it */
     unsigned late_one_in;   /* of the world, which keeps its messages in order meanwhile */
-    bool is_replaced[KZ_SIM_NODES_MAX + 1]; /* as its refusal said: it is not started again */
-    bool restarts[KZ_SIM_NODES_MAX + 1];    /* it halted, and is started again soon */
+    bool restarts[KZ_SIM_NODES_MAX + 1]; /* it halted, and is started again soon */
 };
 
 void kz_harm_init(struct kz_harm *harm, struct kz_sim *sim, struct kz_families *families,

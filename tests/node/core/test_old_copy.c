@@ -102,6 +102,23 @@ static void a_copy_that_lacks_entries_is_refused_with_what_to_type(void **state)
     fill(1);
 }
 
+static void a_copy_that_was_refused_is_not_started_from_again(void **state)
+{
+    (void)state;
+    kz_sim_disk_copy(&sim.nodes[old].disk, &copy);
+    fill(10);
+    kz_sim_run(&sim, SAID_MS);
+    put_back();
+    is_refused();
+    kz_sim_crash(&sim, leader);
+    kz_sim_crash(&sim, other);
+    kz_sim_start_all(&sim); /* nobody remembers */
+    assert_true(sim.nodes[old].halted);
+    assert_non_null(strstr(sim.nodes[old].halt.text, "is an older copy of itself"));
+    assert_non_null(strstr(sim.nodes[old].halt.text, "--replaces"));
+    assert_int_not_equal(kz_sim_elect(&sim, 2000), 0);
+}
+
 static void the_leader_remembers_what_was_acknowledged_a_moment_ago(void **state)
 {
     (void)state;
@@ -169,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_standing_that_has_fallen_is_told_from_one_that_rose),
         STORY(a_copy_that_lacks_entries_is_refused_with_what_to_type),
+        STORY(a_copy_that_was_refused_is_not_started_from_again),
         STORY(the_leader_remembers_what_was_acknowledged_a_moment_ago),
         STORY(any_peer_remembers_what_was_stored),
         STORY(any_peer_remembers_the_last_vote),
