@@ -173,8 +173,13 @@ static enum kz_status reserve(struct kz_store *store, uint64_t size, struct kz_e
 
     uint64_t reusable = reusable_bytes(store, need + store->room);
     store->has_room = reusable >= need + store->room;
-    if (reusable >= need) return KZ_OK;
-    code = grow_file(store, have, smaller(used + need, store->map_size), 0);
+    uint64_t end = smaller(used + need, store->map_size);
+    if (reusable >= need) {
+        /* A page behind the end that is taken and given up again is never written. */
+        code = end <= have || ftruncate(store->file, (off_t)end) == 0 ? 0 : errno;
+    } else {
+        code = grow_file(store, have, end, 0);
+    }
     return code == 0 ? KZ_OK : kz_store_fail(store, code, error);
 }
 
