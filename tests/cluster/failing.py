@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every allocation and every call of the file system of a real node fails once: a definite error or an end, nothing lost.
 
-    failing.py                        all k of the fixed workload, with every error of ERRORS (some hours)
+    failing.py                        all k of the fixed workload, with every error of ERRORS (hours)
     failing.py --rounds 50            so many of them, drawn by the seed
     failing.py --first 2 --step 24    every 24th k, from the third: 24 such runs, side by side perhaps, do all of them
 
