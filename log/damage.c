@@ -139,6 +139,47 @@ enum kz_status kz_log_examine(struct kz_log *log, uint64_t first, uint32_t count
     return KZ_OK;
 }
 
+static enum kz_status read_record(struct kz_transaction *transaction, uint64_t index,
+                                  struct kz_batch **out_batch)
+{
+    struct kz_head head;
+    struct kz_history history = {0};
+    struct verdict verdict = {.damage = KZ_DAMAGE_BOTH};
+    enum kz_status status = kz_head_read(transaction, &head);
+    if (status != KZ_OK) return status;
+    if (index > head.last_index)
+        return kz_error_set(transaction->error, KZ_NOT_FOUND, "entry %" PRIu64 " is not there",
+                            index);
+    status = kz_history_read(transaction, &history);
+    uint64_t term = kz_history_term(&history, index);
+    kz_history_finish(&history);
+    if (status == KZ_OK) status = judge(transaction, index, term, &verdict);
+    if (status != KZ_OK) return status;
+    if (verdict.damage == KZ_DAMAGE_RECORD || verdict.damage == KZ_DAMAGE_BOTH)
+        return kz_error_set(transaction->error, KZ_CORRUPT,
+                            "the record of entry %" PRIu64 " is damaged", index);
+
+    uint32_t size = (uint32_t)verdict.record.size;
+    struct kz_batch *batch = kz_batch_create(index, 1, KZ_ENTRY_PREFIX_SIZE + verdict.record.size);
+    if (batch == NULL)
+        return kz_error_set(transaction->error, KZ_NO_MEMORY, "no memory for an entry");
+    memcpy(kz_batch_add(batch, term, size), verdict.record.bytes, size);
+    *out_batch = batch;
+    return KZ_OK;
+}
+
+enum kz_status kz_log_read_record(struct kz_log *log, uint64_t index, struct kz_batch **out_batch,
+                                  struct kz_error *error)
+{
+    KZ_ASSERT(index > 0);
+    struct kz_transaction transaction;
+    enum kz_status status = kz_transaction_begin_read(log->store, error, &transaction);
+    if (status != KZ_OK) return status;
+    status = read_record(&transaction, index, out_batch);
+    kz_transaction_abort(&transaction);
+    return status;
+}
+
 /* ---- Repairing ---- */
 
 static enum kz_status not_here(struct kz_transaction *transaction, uint64_t index, const char *why)
@@ -152,6 +193,12 @@ static enum kz_status mismatch(struct kz_transaction *transaction, uint64_t inde
 {
     return kz_error_set(transaction->error, KZ_MISMATCH,
                         "entry %" PRIu64 " is not repaired with what was given: %s", index, why);
+}
+
+static enum kz_status not_yet(struct kz_transaction *transaction, uint64_t index, const char *why)
+{
+    return kz_error_set(transaction->error, KZ_UNAVAILABLE,
+                        "entry %" PRIu64 " is not repaired yet: %s", index, why);
 }
 
 /* Counts the sound ones of the entries around INDEX. */
@@ -170,15 +217,16 @@ static enum kz_status count_sound(const struct kz_log *log, struct kz_transactio
     return KZ_OK;
 }
 
-/* Makes INDEX's block of leaves again from its records. OUT_WHOLE: all of them were sound; else
- * nothing is written. */
+/* Makes INDEX's block of leaves again from its records, those from END on left out: they are about
+ * to go. OUT_WHOLE: all of them were sound; else nothing is written. */
 static enum kz_status restore_leaves(const struct kz_log *log, struct kz_transaction *transaction,
-                                     uint64_t index, bool *out_whole)
+                                     uint64_t index, uint64_t end, bool *out_whole)
 {
     struct kz_block block = {.first_index = kz_blocks_first(&kz_leaf_form, index)};
     uint64_t left = log->head.last_index - block.first_index + 1;
     block.count = left < KZ_LEAVES_PER_BLOCK ? (uint32_t)left : KZ_LEAVES_PER_BLOCK;
-    for (uint32_t i = 0; i < block.count; i++) {
+    *out_whole = true;
+    for (uint32_t i = 0; i < block.count && block.first_index + i < end; i++) {
         struct kz_row record;
         struct kz_leaf leaf = {.term = kz_history_term(&log->history, block.first_index + i)};
         enum kz_status status =
@@ -198,7 +246,7 @@ static enum kz_status check_entry(const struct kz_log *log, struct kz_transactio
     uint32_t size = 0;
     uint8_t hash[KZ_LEAF_HASH_SIZE];
     uint64_t index = repair->index;
-    if (repair->entry == NULL) return mismatch(transaction, index, "its record is needed");
+    if (repair->entry == NULL) return not_yet(transaction, index, "its record is damaged too");
 
     KZ_ASSERT(repair->entry->first_index == index && repair->entry->count == 1);
     const uint8_t *record = kz_batch_record(repair->entry, 0, &size);
@@ -207,7 +255,7 @@ static enum kz_status check_entry(const struct kz_log *log, struct kz_transactio
     }
     if (verdict->damage == KZ_DAMAGE_BOTH) {
         if (repair->is_proven) return KZ_OK;
-        return mismatch(transaction, index, "its leaf is damaged too, and a proof is missing");
+        return not_yet(transaction, index, "its leaf is damaged too, and a proof is missing");
     }
     kz_leaf_hasher_hash(log->hasher, record, size, hash);
     if (size == verdict->leaf.size && memcmp(hash, verdict->leaf.hash, sizeof hash) == 0)
@@ -243,10 +291,10 @@ static enum kz_status repair_entry(const struct kz_log *log, struct kz_transacti
         status = restore_record(log, transaction, repair, &verdict);
     }
     if (status == KZ_OK && verdict.damage != KZ_DAMAGE_RECORD) {
-        status = restore_leaves(log, transaction, repair->index, &whole);
+        status = restore_leaves(log, transaction, repair->index, UINT64_MAX, &whole);
     }
     if (status == KZ_OK && !whole && verdict.damage == KZ_DAMAGE_LEAF) {
-        return mismatch(transaction, repair->index, "the records of its block come first");
+        return not_yet(transaction, repair->index, "the records of its block come first");
     }
     if (status == KZ_OK) status = judge(transaction, repair->index, term, &verdict);
     if (status == KZ_OK) status = count_sound(log, transaction, repair->index, &after);
@@ -256,6 +304,24 @@ static enum kz_status repair_entry(const struct kz_log *log, struct kz_transacti
         return not_here(transaction, repair->index, "the pages around it are damaged");
     }
     return KZ_OK;
+}
+
+/* Drops the entry and all behind it, though the leaves before it in its block are damaged with its
+ * own: those are made again. */
+static enum kz_status drop_overwritten(const struct kz_log *log, struct kz_transaction *transaction,
+                                       uint64_t index, struct kz_head *out_head)
+{
+    struct kz_block block;
+    bool sound = false;
+    enum kz_status status = kz_blocks_try(transaction, &kz_leaf_form, index, &block, &sound);
+    if (status == KZ_OK && !sound) {
+        status = restore_leaves(log, transaction, index, index, &sound);
+        if (status == KZ_OK && !sound)
+            return not_yet(transaction, index, "the records before it come first");
+    }
+    if (status == KZ_OK) status = kz_log_drop(transaction, index);
+    if (status == KZ_OK) kz_log_plan_drop(log, index, out_head);
+    return status;
 }
 
 static enum kz_status repair_results(const struct kz_log *log, struct kz_transaction *transaction,
@@ -289,13 +355,23 @@ enum kz_status kz_log_repair(struct kz_log *log, const struct kz_log_repair *rep
         return kz_error_set(error, KZ_NOT_FOUND, "entry %" PRIu64 " is there no more",
                             repair->index);
     }
+    struct kz_head head = log->head;
     enum kz_status status = kz_transaction_begin_write(log->store, WRITE_SIZE, error, &transaction);
     if (status != KZ_OK) return status;
 
-    status = repair->results == NULL ? repair_entry(log, &transaction, repair)
-                                     : repair_results(log, &transaction, repair);
-    if (status == KZ_OK) status = kz_head_write(&transaction, &log->head);
-    return kz_log_end_write(log, &transaction, status);
+    if (repair->results != NULL)
+        status = repair_results(log, &transaction, repair);
+    else if (repair->is_overwritten)
+        status = drop_overwritten(log, &transaction, repair->index, &head);
+    else
+        status = repair_entry(log, &transaction, repair);
+    if (status == KZ_OK) status = kz_head_write(&transaction, &head);
+    status = kz_log_end_write(log, &transaction, status);
+    if (status != KZ_OK) return status;
+
+    kz_history_drop_from(&log->history, head.last_index + 1);
+    log->head = head;
+    return KZ_OK;
 }
 
 /* ---- The end ---- */
@@ -324,7 +400,7 @@ static enum kz_status mend(struct kz_log *log, struct kz_transaction *transactio
         status = kz_blocks_drop_from(transaction, &kz_result_form, first);
     }
     if (status == KZ_OK && !leaves_sound) {
-        status = restore_leaves(log, transaction, log->head.last_index, &whole);
+        status = restore_leaves(log, transaction, log->head.last_index, UINT64_MAX, &whole);
     }
     if (status == KZ_OK) status = kz_head_write(transaction, out_head);
     return status;

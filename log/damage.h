@@ -6,9 +6,12 @@
  *   results    its block in `results`
  *
  *   record bad, leaf sound    a record is taken that has the leaf's hash, size and term
- *   record sound, leaf bad    the block of leaves is made again from its records, once all are
- * sound both bad                  a record is taken that the caller has proof of results bad the
- * whole block is taken, which the caller worked out again
+ *   record sound, leaf bad    the block of leaves is made again from its records, once all of
+ *                             them are sound
+ *   both bad                  a record is taken that the caller has proof of
+ *   either, and overwritten   the entry and all behind it are dropped, when the caller has proof
+ *                             that the other nodes committed another one in its place
+ *   results bad               the whole block is taken, as the caller has proof of
  *
  * Invariants:
  * 1. A row is written over only by one of the same size: another size is damage to LMDB's own
@@ -42,18 +45,26 @@ struct kz_fault {
 enum kz_status kz_log_examine(struct kz_log *log, uint64_t first, uint32_t count, bool with_results,
                               struct kz_fault *out_fault, struct kz_error *error);
 
+/* Reads entry INDEX alone by its record's own checksum: for another node whose copy is damaged,
+ * when the leaf here is damaged too. Any thread. Errors: KZ_NOT_FOUND (past the last), KZ_CORRUPT,
+ * KZ_IO, KZ_NO_MEMORY. */
+enum kz_status kz_log_read_record(struct kz_log *log, uint64_t index, struct kz_batch **out_batch,
+                                  struct kz_error *error);
+
 struct kz_log_repair {
     uint64_t index;
     const struct kz_batch *entry; /* the one of INDEX; NULL: from what is sound here, or results */
     bool is_proven;               /* ENTRY is right, though nothing here says so */
-    const uint8_t *results;       /* of the block that begins at INDEX, COUNT of them; NULL: none */
+    bool is_overwritten;    /* INDEX, behind the applied index, and all behind it have to go */
+    const uint8_t *results; /* of the block that begins at INDEX, COUNT of them; NULL: none */
     uint32_t count;
 };
 
 /* One transaction, on the appending thread. What is sound is left alone. Errors: KZ_NOT_FOUND
- * (INDEX was dropped meanwhile), KZ_MISMATCH (ENTRY is not what stood here, or proof is missing:
- * nothing is changed), KZ_CORRUPT (it can not be repaired here: nothing is changed), KZ_NO_SPACE,
- * KZ_NO_MEMORY, KZ_IO (poisons), KZ_POISONED. */
+ * (INDEX was dropped meanwhile), KZ_MISMATCH (ENTRY is not what stood here), KZ_UNAVAILABLE (more
+ * is damaged than the caller knew, or has to be repaired before: to be examined again), KZ_CORRUPT
+ * (it can not be repaired here), each of which changes nothing; KZ_NO_SPACE, KZ_NO_MEMORY, KZ_IO
+ * (poisons), KZ_POISONED. */
 enum kz_status kz_log_repair(struct kz_log *log, const struct kz_log_repair *repair,
                              struct kz_error *error);
 

@@ -248,6 +248,14 @@ static void count_below(const struct kz_history *history, uint64_t index, struct
     out_head->membership_count = memberships;
 }
 
+void kz_log_plan_drop(const struct kz_log *log, uint64_t index, struct kz_head *head)
+{
+    KZ_ASSERT(index > head->applied_index && index <= head->last_index);
+    head->last_index = index - 1;
+    head->last_term = kz_history_term(&log->history, index - 1);
+    count_below(&log->history, index, head);
+}
+
 static enum kz_status plan_write(const struct kz_log *log, const struct kz_log_write *write,
                                  struct plan *plan, struct kz_error *error)
 {
@@ -257,9 +265,7 @@ static enum kz_status plan_write(const struct kz_log *log, const struct kz_log_w
         KZ_ASSERT(write->drop_from > head->applied_index);
         if (write->drop_from <= head->last_index) {
             plan->size += (head->last_index - write->drop_from + 1) / 8;
-            head->last_index = write->drop_from - 1;
-            head->last_term = kz_history_term(&log->history, head->last_index);
-            count_below(&log->history, write->drop_from, head);
+            kz_log_plan_drop(log, write->drop_from, head);
         }
     }
     for (uint32_t i = 0; i < write->batch_count; i++) {
@@ -283,16 +289,20 @@ static enum kz_status plan_write(const struct kz_log *log, const struct kz_log_w
     return KZ_OK;
 }
 
+enum kz_status kz_log_drop(struct kz_transaction *transaction, uint64_t index)
+{
+    enum kz_status status = kz_entries_drop_from(transaction, index);
+    return status == KZ_OK ? kz_history_erase_from(transaction, index) : status;
+}
+
 /* Does WRITE and all that PLAN adds within TRANSACTION. */
 static enum kz_status perform(struct kz_log *log, const struct kz_log_write *write,
                               struct plan *plan, struct kz_transaction *transaction)
 {
     enum kz_status status = KZ_OK;
     uint64_t drop_from = write->drop_from;
-    if (drop_from != 0 && drop_from <= log->head.last_index) {
-        status = kz_entries_drop_from(transaction, drop_from);
-        if (status == KZ_OK) status = kz_history_erase_from(transaction, drop_from);
-    }
+    if (drop_from != 0 && drop_from <= log->head.last_index)
+        status = kz_log_drop(transaction, drop_from);
     for (uint32_t i = 0; i < write->batch_count && status == KZ_OK; i++) {
         status = kz_entries_append(transaction, log->hasher, write->batches[i]);
     }

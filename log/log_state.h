@@ -25,6 +25,12 @@ struct kz_log {
     bool poisoned;
 };
 
+/* Makes HEAD, the log's, that of a log without the entries from INDEX on. */
+void kz_log_plan_drop(const struct kz_log *log, uint64_t index, struct kz_head *head);
+
+/* Drops the entries from INDEX on within TRANSACTION. */
+enum kz_status kz_log_drop(struct kz_transaction *transaction, uint64_t index);
+
 /* Ends TRANSACTION, a write of LOG: commits it when STATUS, of what was done in it, is KZ_OK, else
  * gives it up. Returns: STATUS, or why the commit failed, which poisons the log. */
 enum kz_status kz_log_end_write(struct kz_log *log, struct kz_transaction *transaction,

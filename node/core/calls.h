@@ -247,6 +247,12 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
 /* Orders the first loads. */
 void kz_replaying_run(struct kz_core *core);
 void kz_replaying_finish(struct kz_core *core);
+/* Returns: the term of entry INDEX of the ledger that is being read; 0 when there is none. */
+uint64_t kz_replaying_term_at(const struct kz_core *core, uint64_t index);
+/* The last entries of the ledger are about to be dropped: leaves the term that they may be of. */
+void kz_replaying_prepare_drop(struct kz_core *core);
+/* The entries from INDEX on, for which loads wait, are no longer in the ledger. */
+void kz_replaying_drop_from(struct kz_core *core, uint64_t index);
 /* Returns: the last entry of the ledger when it is of the stored term, else 0. */
 uint64_t kz_replaying_stored_of_term(const struct kz_core *core);
 uint64_t kz_replaying_wake(const struct kz_core *core);
@@ -286,6 +292,8 @@ void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event);
 bool kz_storing_lacks_room(struct kz_core *core);
 /* On a full disk: hands leadership over, once, to a node that may have room; looks for room. */
 void kz_storing_check(struct kz_core *core);
+/* Returns: whether the start waits for the repair of entry INDEX. */
+bool kz_storing_start_waits_for(const struct kz_core *core, uint64_t index);
 /* Orders the loads again that wait for an entry of which no repair is open. */
 void kz_storing_load_again(struct kz_core *core);
 /* Keeps entry INDEX's RESULT. */

@@ -85,6 +85,7 @@ struct kz_repair_order {
     uint64_t index;
     struct kz_batch *entry; /* NULL: none. Stays as it is until REPAIRED */
     bool is_proven;
+    bool is_overwritten;
     const uint8_t *results; /* NULL: none. Stay as they are until REPAIRED */
     uint32_t count;
 };
@@ -95,6 +96,7 @@ struct kz_load_order {
     uint32_t count_max;
     size_t size_max;
     bool with_results;
+    bool record_alone; /* of one entry, by its own checksum: kz_log_read_record() */
 };
 
 enum kz_notice_level { KZ_NOTICE_INFO, KZ_NOTICE_WARNING, KZ_NOTICE_ERROR };

@@ -281,6 +281,11 @@ uint64_t kz_driver_stored_index(const struct kz_driver *driver)
     return driver->raft.last_stored;
 }
 
+uint64_t kz_driver_term_at(const struct kz_driver *driver, uint64_t index)
+{
+    return kz_trail_term(&driver->raft, index);
+}
+
 uint64_t kz_driver_committed(const struct kz_driver *driver)
 {
     uint64_t stored = driver->raft.last_stored;

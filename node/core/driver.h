@@ -124,6 +124,9 @@ uint64_t kz_driver_leader(const struct kz_driver *driver); /* raft id, 0: none k
 uint64_t kz_driver_last_index(const struct kz_driver *driver);
 uint64_t kz_driver_stored_index(const struct kz_driver *driver);
 
+/* Returns: the term of entry INDEX, 0 when there is no such entry. O(log terms). */
+uint64_t kz_driver_term_at(const struct kz_driver *driver, uint64_t index);
+
 /* min(highest commit index seen, stored index). */
 uint64_t kz_driver_committed(const struct kz_driver *driver);
 

@@ -256,8 +256,9 @@ void kz_peer_fetched_encode(struct kz_writer *writer, const struct kz_peer_fetch
     uint8_t *frame = begin(writer);
     write_fetch(writer, &fetched->fetch);
     kz_write_u8(writer, (uint8_t)fetched->state);
-    kz_write_u8(writer, fetched->is_committed);
-    kz_write_u8(writer, 0);
+    kz_write_u16(writer, 0);
+    kz_write_u64(writer, fetched->committed);
+    kz_write_u64(writer, fetched->committed_term);
     if (fetched->state == KZ_FETCHED_HERE) kz_write_bytes(writer, fetched->content, fetched->size);
     seal(writer, frame, KZ_PEER_FETCHED);
 }
@@ -268,11 +269,14 @@ enum kz_status kz_peer_fetched_decode(const struct kz_frame *frame,
     struct kz_reader reader = open_body(frame, KZ_PEER_FETCHED);
     struct kz_peer_fetched fetched = {.fetch = read_fetch(&reader)};
     fetched.state = (enum kz_fetched_state)kz_parts_read_below(&reader, KZ_FETCHED_END);
-    fetched.is_committed = kz_parts_read_below(&reader, 2) == 1;
-    uint8_t zero = kz_read_u8(&reader);
+    uint16_t zeros = kz_read_u16(&reader);
+    fetched.committed = kz_read_u64(&reader);
+    fetched.committed_term = kz_read_u64(&reader);
     fetched.size = kz_reader_left(&reader);
     fetched.content = kz_read_bytes(&reader, fetched.size);
-    if (!kz_reader_done(&reader) || zero != 0) return KZ_MALFORMED;
+    if (!kz_reader_done(&reader) || zeros != 0) return KZ_MALFORMED;
+    if (fetched.committed > fetched.fetch.index) return KZ_MALFORMED;
+    if ((fetched.committed == 0) != (fetched.committed_term == 0)) return KZ_MALFORMED;
     if (fetched.state != KZ_FETCHED_HERE) {
         if (fetched.size > 0) return KZ_MALFORMED;
     } else if (fetched.fetch.results ? fetched.size != fetched.fetch.count

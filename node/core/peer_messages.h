@@ -44,9 +44,11 @@
  *                               13    3 reserved
  *   TYPE 0x6d fetched            0   13 as in the fetch that it answers
  *                               13    1 state (enum kz_fetched_state)
- *                               14    1 flags: bit 0 = known to be committed here
- *                               15    1 reserved
- *                               16    … when it is here: the entry as in a batch (log/batch.h), or
+ *                               14    2 reserved
+ *                               16    8 index up to which the answerer knows that all is committed,
+ *                                       at most that of the fetch; 0: none
+ *                               24    8 term of its entry there
+ *                               32    … when it is here: the entry as in a batch (log/batch.h), or
  *                                       the results
  *
  * A hello may come again on a link: it is the speaker's present state. */
@@ -118,7 +120,7 @@ struct kz_peer_pair {
 #define KZ_FETCH_RESULTS_MAX 1024
 /* Holds any FETCHED. */
 #define KZ_PEER_FETCHED_SIZE_MAX \
-    (KZ_FRAME_HEADER_SIZE + 16 + KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX)
+    (KZ_FRAME_HEADER_SIZE + 32 + KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX)
 
 /* What a node whose own copy is damaged asks for. */
 struct kz_peer_fetch {
@@ -137,7 +139,8 @@ enum kz_fetched_state {
 struct kz_peer_fetched {
     struct kz_peer_fetch fetch;
     enum kz_fetched_state state;
-    bool is_committed;
+    uint64_t committed; /* all up to it is known to be committed there; at most the fetch's index */
+    uint64_t committed_term;
     const uint8_t *content; /* when it is HERE; of the frame */
     size_t size;
 };

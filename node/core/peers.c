@@ -208,7 +208,7 @@ static void on_greeted_frame(struct kz_core *core, struct kz_link_state *link,
     else if (frame->type == KZ_PEER_DIGEST_REPORT)
         kz_agreement_on_report(core, link, peer, frame);
     else if (frame->type == KZ_PEER_FETCH)
-        kz_repairing_on_fetch(core, peer, frame);
+        kz_helping_on_fetch(core, peer, frame);
     else if (frame->type == KZ_PEER_FETCHED)
         kz_repairing_on_fetched(core, peer, frame);
     else if (frame->type >= KZ_RAFT_FRAME_FIRST && frame->type <= KZ_RAFT_FRAME_LAST)

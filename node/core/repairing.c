@@ -9,10 +9,10 @@
 
 #include <string.h>
 
-#define ASK_MS      200  /* between two times that the others are asked */
-#define GRACE_MS    1000 /* before a halt: the others hear first that this copy is damaged too */
-#define HANDOVER_MS 5000 /* between two attempts */
-#define TIMES_MAX   3    /* that one entry is repaired and found damaged again */
+#define ASK_MS    200   /* between two times that the others are asked */
+#define GRACE_MS  1000  /* for more answers, and for the others' questions before a halt */
+#define TELL_MS   10000 /* between two lines about an entry that is waited for */
+#define TIMES_MAX 3     /* that one entry is repaired and found damaged again */
 
 /* ---- The table ---- */
 
@@ -65,12 +65,15 @@ static struct kz_help *help_of(struct kz_repair *repair, uint64_t peer)
     return NULL;
 }
 
-static void note_help(struct kz_repair *repair, uint64_t peer, enum kz_help_state state)
+void kz_repairing_note_damaged(struct kz_core *core, const struct kz_peer_fetch *fetch,
+                               uint64_t peer)
 {
+    struct kz_repair *repair = find(core, fetch->index, fetch->results);
+    if (repair == NULL || repair->ticket != 0) return; /* the order under way may be of its help */
     struct kz_help *help = help_of(repair, peer);
-    if (help == NULL || repair->ticket != 0) return; /* the order under way may be of it */
+    if (help == NULL) return;
     drop_help(help);
-    help->state = state;
+    help->state = KZ_HELP_DAMAGED;
 }
 
 bool kz_repairing_is_open(const struct kz_core *core, uint64_t index)
@@ -129,7 +132,7 @@ static void halt_beyond_repair(struct kz_core *core, uint64_t index)
 static void help_oneself(struct kz_core *core, struct kz_repair *repair)
 {
     uint64_t index = repair->fault.index;
-    if (core->phase != KZ_RUNNING || repair->fault.damage != KZ_DAMAGE_RECORD) return;
+    if (core->phase != KZ_RUNNING || is_of_results(repair)) return;
     const struct kz_batch *cached = kz_driver_cached(core->driver, index);
     struct kz_batch *entry = cached == NULL ? NULL : kz_batch_slice(cached, index, index + 1);
     if (entry == NULL) return;
@@ -138,34 +141,25 @@ static void help_oneself(struct kz_core *core, struct kz_repair *repair)
     help->entry = entry;
 }
 
-static struct kz_repair *begin(struct kz_core *core, const struct kz_fault *fault)
+static void begin(struct kz_core *core, const struct kz_fault *fault)
 {
     for (int i = 0; i < KZ_REPAIRS_MAX; i++) {
         struct kz_repair *repair = &core->repairing.repairs[i];
         if (repair->fault.index != 0) continue;
         repair->fault = *fault;
         repair->begun_ms = core->now_ms;
+        repair->told_ms = core->now_ms;
         core->figures.damaged++;
         help_oneself(core, repair);
         kz_core_notice(core, KZ_NOTICE_ERROR, "entry_damaged index=%llu place=%s",
                        (unsigned long long)fault->index, place_text(fault->damage));
-        return repair;
+        return;
     }
-    return NULL;
 }
 
-static void answer(struct kz_core *core, uint64_t peer, const struct kz_peer_fetched *fetched)
+static uint64_t last_index(const struct kz_core *core)
 {
-    uint8_t frame[KZ_PEER_FETCHED_SIZE_MAX];
-    struct kz_writer writer = kz_writer_init(frame, sizeof(frame));
-    kz_peer_fetched_encode(&writer, fetched);
-    KZ_ASSERT(!writer.failed);
-    kz_peers_send(core, peer, frame, kz_writer_size(&writer));
-}
-
-static struct kz_peer_fetch fetch_of(const struct kz_load_underway *load)
-{
-    return (struct kz_peer_fetch){load->first, load->order.count_max, load->order.with_results};
+    return core->phase == KZ_RUNNING ? kz_driver_last_index(core->driver) : core->replay.last;
 }
 
 bool kz_repairing_on_fault(struct kz_core *core, struct kz_load_underway *load,
@@ -176,93 +170,19 @@ bool kz_repairing_on_fault(struct kz_core *core, struct kz_load_underway *load,
         return false;
     }
     load->waits_for = fault->index;
-    if (fault->damage == KZ_DAMAGE_NONE) { /* it was repaired meanwhile */
+    if (fault->damage == KZ_DAMAGE_NONE || fault->index > last_index(core)) {
+        /* it was repaired, or dropped, meanwhile */
         if (++load->misses > TIMES_MAX)
             halt_beyond_repair(core, load->first);
         else
             kz_storing_load_again(core);
         return true;
     }
-    bool results = fault->damage == KZ_DAMAGE_RESULTS;
-    struct kz_repair *repair = find(core, fault->index, results);
-    if (repair == NULL) repair = begin(core, fault);
+    struct kz_repair *repair = find(core, fault->index, fault->damage == KZ_DAMAGE_RESULTS);
+    if (repair == NULL) begin(core, fault);
     if (load->purpose != KZ_LOAD_PEER) return true;
-
-    bool asked_for = results ? load->order.with_results : fault->index == load->first;
-    if (repair != NULL && asked_for) note_help(repair, load->peer, KZ_HELP_DAMAGED);
-    const struct kz_peer_fetched damaged = {.fetch = fetch_of(load), .state = KZ_FETCHED_DAMAGED};
-    if (asked_for && fault->damage != KZ_DAMAGE_LEAF) answer(core, load->peer, &damaged);
+    kz_helping_on_fault(core, load, fault);
     return false; /* the peer asks again */
-}
-
-/* ---- Answering others ---- */
-
-static bool is_committed(const struct kz_core *core, uint64_t index)
-{
-    if (index <= core->applied) return true;
-    return core->phase == KZ_RUNNING ? index <= kz_driver_committed(core->driver)
-                                     : index <= core->replay.applied;
-}
-
-/* Answers with the entry of INDEX, which BATCH holds. */
-static void answer_entry(struct kz_core *core, uint64_t peer, const struct kz_batch *batch,
-                         uint64_t index)
-{
-    uint32_t size;
-    uint32_t i = (uint32_t)(index - batch->first_index);
-    kz_batch_record(batch, i, &size);
-    answer(core, peer,
-           &(struct kz_peer_fetched){.fetch = {.index = index, .count = 1},
-                                     .is_committed = is_committed(core, index),
-                                     .content = batch->bytes + batch->offsets[i],
-                                     .size = KZ_ENTRY_PREFIX_SIZE + (size_t)size});
-}
-
-void kz_repairing_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
-                            const struct kz_batch *batch, const uint8_t *results)
-{
-    struct kz_peer_fetched fetched = {.fetch = fetch_of(load), .state = KZ_FETCHED_ABSENT};
-    if (batch != NULL && !fetched.fetch.results) {
-        answer_entry(core, load->peer, batch, load->first);
-        return;
-    }
-    if (batch != NULL && results != NULL && batch->count == fetched.fetch.count) {
-        fetched.state = KZ_FETCHED_HERE;
-        fetched.is_committed = true;
-        fetched.content = results;
-        fetched.size = batch->count;
-    }
-    answer(core, load->peer, &fetched);
-}
-
-void kz_repairing_on_fetch(struct kz_core *core, struct kz_peer *peer, const struct kz_frame *frame)
-{
-    struct kz_peer_fetch fetch;
-    if (kz_peer_fetch_decode(frame, &fetch) != KZ_OK) {
-        kz_peers_refuse(core, peer->accepted, KZ_REFUSED_MALFORMED, "a fetch is malformed");
-        return;
-    }
-    struct kz_repair *repair = find(core, fetch.index, fetch.results);
-    if (repair != NULL) note_help(repair, peer->id, KZ_HELP_DAMAGED);
-
-    const struct kz_batch *cached = NULL;
-    if (core->phase == KZ_RUNNING && !fetch.results)
-        cached = kz_driver_cached(core->driver, fetch.index);
-    if (cached != NULL) {
-        answer_entry(core, peer->id, cached, fetch.index);
-        return;
-    }
-    if (fetch.results && fetch.index + fetch.count - 1 > core->results.stored) {
-        answer(core, peer->id,
-               &(struct kz_peer_fetched){.fetch = fetch, .state = KZ_FETCHED_ABSENT});
-        return;
-    }
-    uint64_t ticket;
-    const struct kz_load_underway load = {
-        .purpose = KZ_LOAD_PEER, .peer = peer->id, .first = fetch.index};
-    kz_storing_load(core, &load, fetch.count,
-                    (size_t)fetch.count * (KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX),
-                    fetch.results, &ticket); /* too many under way: the peer asks again */
 }
 
 /* ---- Asking ---- */
@@ -291,6 +211,17 @@ static void ask(struct kz_core *core, struct kz_repair *repair)
     repair->asked_ms = core->now_ms;
 }
 
+/* Returns: whether FETCHED shows that the entry, of the tail, was not committed and can not be any
+ * more: another one is, in its place or before it. */
+static bool contradicts(const struct kz_core *core, const struct kz_repair *repair,
+                        const struct kz_peer_fetched *fetched)
+{
+    if (core->phase != KZ_REPLAYING || is_of_results(repair) || repair->fault.index == 1)
+        return false;
+    return fetched->committed > core->replay.applied &&
+           fetched->committed_term != kz_helping_term_at(core, fetched->committed);
+}
+
 void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
                              const struct kz_frame *frame)
 {
@@ -304,6 +235,7 @@ void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
     struct kz_repair *repair = find(core, fetch->index, fetch->results);
     if (repair == NULL || repair->fault.count != fetch->count || repair->ticket != 0) return;
 
+    if (contradicts(core, repair, &fetched)) repair->is_overwritten = true;
     struct kz_help *help = help_of(repair, peer->id);
     if (help == NULL || help->state == KZ_HELP_GIVEN) return;
     if (fetched.state != KZ_FETCHED_HERE) {
@@ -311,17 +243,19 @@ void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
         help->state = is_damaged ? KZ_HELP_DAMAGED : KZ_HELP_ABSENT;
         return;
     }
-    if (!fetch->results &&
-        kz_batch_parse(fetch->index, 1, fetched.content, fetched.size, &entry) != KZ_OK) {
+    if (fetch->results) {
+        help->state = KZ_HELP_GIVEN;
+        help->results = kz_memory_resize(NULL, fetched.size);
+        memcpy(help->results, fetched.content, fetched.size);
+    } else if (kz_batch_parse(fetch->index, 1, fetched.content, fetched.size, &entry) != KZ_OK) {
         help->state = KZ_HELP_WRONG;
-        return;
+    } else if (kz_batch_term(entry, 0) != kz_helping_term_at(core, fetch->index)) {
+        help->state = KZ_HELP_ABSENT;
+        kz_batch_release(entry);
+    } else {
+        help->state = KZ_HELP_GIVEN;
+        help->entry = entry;
     }
-    help->state = KZ_HELP_GIVEN;
-    help->is_committed = fetched.is_committed;
-    help->entry = entry;
-    if (!fetch->results) return;
-    help->results = kz_memory_resize(NULL, fetched.size);
-    memcpy(help->results, fetched.content, fetched.size);
 }
 
 /* ---- Deciding ---- */
@@ -335,32 +269,52 @@ static bool are_alike(const struct kz_repair *repair, const struct kz_help *a,
            memcmp(a->entry->bytes, b->entry->bytes, a->entry->size) == 0;
 }
 
-/* Counts the voters but this one, and those among them for whom REPAIR has what HELP has. */
-struct count {
+/* What the voters but this one said of a damaged entry. */
+struct tally {
     unsigned voters; /* this node's vote among them */
     unsigned others;
-    unsigned alike;
-    unsigned damaged;
+    unsigned silent;
+    unsigned given;
+    unsigned alike; /* of those, what LIKE is */
+    unsigned absent;
+    unsigned wrong;
 };
 
-static struct count count(const struct kz_core *core, struct kz_repair *repair,
+static struct tally count(const struct kz_core *core, struct kz_repair *repair,
                           const struct kz_help *like)
 {
-    struct count count = {0};
+    struct tally tally = {0};
     const struct kz_membership_fields *members = members_of(core);
-    bool known = is_committed(core, repair->fault.index);
     for (unsigned i = 0; i < members->count; i++) {
         const struct kz_member *member = &members->members[i];
         if (member->role != KZ_VOTER) continue;
-        count.voters++;
+        tally.voters++;
         if (member->id == core->options.id) continue;
         const struct kz_help *help = help_of(repair, member->id);
-        count.others++;
-        count.damaged += help != NULL && help->state == KZ_HELP_DAMAGED;
-        if (like != NULL && help != NULL && are_alike(repair, like, help))
-            count.alike += known || help->is_committed;
+        tally.others++;
+        tally.silent += help == NULL || help->state == KZ_HELP_NONE;
+        if (help == NULL) continue;
+        tally.given += help->state == KZ_HELP_GIVEN;
+        tally.absent += help->state == KZ_HELP_ABSENT;
+        tally.wrong += help->state == KZ_HELP_WRONG;
+        tally.alike += like != NULL && are_alike(repair, like, help);
     }
-    return count;
+    return tally;
+}
+
+static bool is_over(const struct kz_core *core, const struct kz_repair *repair)
+{
+    return core->now_ms - repair->begun_ms >= GRACE_MS;
+}
+
+/* Returns: whether HELP may be taken though nothing here says what stood there: a majority of the
+ * voters has it without this node, or nobody who answered has anything else. */
+static bool is_proof(const struct kz_core *core, struct kz_repair *repair,
+                     const struct kz_help *help)
+{
+    struct tally said = count(core, repair, help);
+    if (said.alike > said.voters / 2) return true;
+    return said.alike == said.given && (said.silent == 0 || is_over(core, repair));
 }
 
 /* Returns: an answer that may be tried; NULL when there is none (yet). */
@@ -369,76 +323,107 @@ static const struct kz_help *choose(const struct kz_core *core, struct kz_repair
     for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++) {
         const struct kz_help *help = &repair->helps[i];
         if (help->state != KZ_HELP_GIVEN) continue;
-        if (repair->fault.damage == KZ_DAMAGE_RECORD) return help;
-        struct count counted = count(core, repair, help);
-        if (counted.alike > counted.voters / 2) return help;
+        if (repair->fault.damage == KZ_DAMAGE_RECORD || is_proof(core, repair, help)) return help;
     }
     return NULL;
 }
 
+/* Returns: whether the entry may be dropped: not when it is in memory, where raft has it. */
+static bool may_drop(const struct kz_core *core, const struct kz_repair *repair)
+{
+    return repair->is_overwritten && kz_storing_start_waits_for(core, repair->fault.index);
+}
+
+/* HELP: what to repair it with; NULL: the records here, or nothing, when it may be dropped. */
 static void order(struct kz_core *core, struct kz_repair *repair, const struct kz_help *help)
 {
     struct kz_repairing *repairing = &core->repairing;
     repair->ticket = ++repairing->last_ticket;
     repair->giver = help != NULL ? help->peer : 0;
+    repair->drops = help == NULL && may_drop(core, repair);
+    if (repair->drops) kz_replaying_prepare_drop(core);
     repairing->orders[repairing->order_count++] = (struct kz_repair_order){
         .ticket = repair->ticket,
         .index = repair->fault.index,
         .entry = help != NULL ? help->entry : NULL,
         .is_proven = repair->fault.damage == KZ_DAMAGE_BOTH,
+        .is_overwritten = repair->drops,
         .results = help != NULL ? help->results : NULL,
         .count = repair->fault.count,
     };
 }
 
-static bool is_lost(const struct kz_core *core, struct kz_repair *repair)
+/* Returns: whether waiting changes nothing: all voters answered, none has it, and those who lack it
+ * do not go on without this node, or can get it from nobody. */
+static bool is_hopeless(const struct kz_core *core, struct kz_repair *repair)
 {
-    struct count counted = count(core, repair, NULL);
-    if (counted.voters == 0 || counted.damaged < counted.others) return false;
-    return counted.others == 0 || core->now_ms - repair->begun_ms >= GRACE_MS;
+    struct tally said = count(core, repair, NULL);
+    bool is_alone = members_of(core)->count == 1;
+    if (said.voters == 0 || said.silent > 0) return false;
+    if (!is_alone && !is_over(core, repair)) return false;
+    bool is_fixed = !is_of_results(repair) && repair->fault.index <= kz_helping_committed(core);
+    return is_fixed || said.absent <= said.voters / 2;
 }
 
-static void halt_lost(struct kz_core *core, const struct kz_repair *repair)
+static void halt_hopeless(struct kz_core *core, struct kz_repair *repair)
 {
+    struct tally said = count(core, repair, NULL);
+    if (said.wrong > 0) {
+        halt_beyond_repair(core, repair->fault.index);
+        return;
+    }
+    if (said.given > 0) {
+        kz_core_halt(
+            core, KZ_CORRUPT,
+            "the other nodes differ about entry %llu, which is damaged here (%s): "
+            "kezek-audit verify tells whose ledger is not the cluster's; replace that node",
+            (unsigned long long)repair->fault.index, place_text(repair->fault.damage));
+        return;
+    }
     kz_core_halt(core, KZ_CORRUPT,
-                 "entry %llu is damaged (%s) on every node of the cluster: nothing goes on without "
+                 "entry %llu is damaged (%s) on every node that has it: nothing goes on without "
                  "it; keep all directories as they are, and bring it back from a copy of a ledger "
                  "or an export: kezek-audit export, import, found",
                  (unsigned long long)repair->fault.index, place_text(repair->fault.damage));
 }
 
-/* Returns: whether a voter, whose word is needed for what the entry was, lacks it too, and can get
- * it from nobody as long as this node leads. */
-static bool starves_a_voter(const struct kz_core *core, const struct kz_repair *repair)
+/* Returns: whether it is the last results that nobody gives: a start works those out again, and
+ * the others may need this node to come so far. */
+static bool needs_a_start(const struct kz_core *core, struct kz_repair *repair)
 {
-    if (core->role != KZ_LEADER || core->now_ms - repair->begun_ms < GRACE_MS) return false;
-    const struct kz_membership_fields *members = kz_core_members(core);
-    for (unsigned i = 0; i < members->count; i++) {
-        const struct kz_member *member = &members->members[i];
-        if (member->role != KZ_VOTER || member->id == core->options.id) continue;
-        if (kz_driver_match(core->driver, member->id) < repair->fault.index) return true;
-    }
-    return false;
+    if (!is_of_results(repair)) return false;
+    if (core->results.stored >= repair->fault.index + KZ_FETCH_RESULTS_MAX) return false;
+    return count(core, repair, NULL).silent == 0 || is_over(core, repair);
 }
 
-/* Lets somebody lead who has the entry; this node is repaired once enough others have it. */
-static void hand_over(struct kz_core *core, const struct kz_repair *repair)
+static void halt_for_a_start(struct kz_core *core, const struct kz_repair *repair)
 {
-    if (core->now_ms < core->transfer_after_ms) return;
+    kz_core_halt(core, KZ_CORRUPT,
+                 "the last results, from entry %llu on, are damaged on this node's disk, and no "
+                 "other node gives them: a restart works them out again",
+                 (unsigned long long)repair->fault.index);
+}
 
-    core->transfer_after_ms = core->now_ms + HANDOVER_MS;
-    kz_core_notice(core, KZ_NOTICE_WARNING, "entry_missing index=%llu leadership=\"handed over\"",
-                   (unsigned long long)repair->fault.index);
-    struct kz_error error;
-    enum kz_status status = kz_driver_transfer(core->driver, core->now_ms, 0, &error);
-    if (status != KZ_OK && status != KZ_UNAVAILABLE) kz_core_check(core, status, &error);
+/* Says now and then what is waited for. */
+static void tell(struct kz_core *core, struct kz_repair *repair)
+{
+    if (core->now_ms - repair->told_ms < TELL_MS) return;
+    repair->told_ms = core->now_ms;
+    struct tally said = count(core, repair, NULL);
+    kz_core_notice(core, KZ_NOTICE_WARNING,
+                   "entry_awaited index=%llu place=%s silent=%u absent=%u damaged=%u "
+                   "hint=\"it is taken from a node that has it: start those that are down\"",
+                   (unsigned long long)repair->fault.index, place_text(repair->fault.damage),
+                   said.silent, said.absent,
+                   said.others - said.silent - said.given - said.absent - said.wrong);
 }
 
 static void run(struct kz_core *core, struct kz_repair *repair)
 {
     if (repair->fault.index == 0 || repair->ticket != 0) return;
-    if (repair->fault.damage == KZ_DAMAGE_LEAF) {
-        if (repair->asked_ms != 0 && core->now_ms - repair->asked_ms < ASK_MS) return;
+    bool is_due = repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS;
+    if (repair->fault.damage == KZ_DAMAGE_LEAF || may_drop(core, repair)) {
+        if (!is_due) return;
         repair->asked_ms = core->now_ms;
         order(core, repair, NULL);
         return;
@@ -446,14 +431,14 @@ static void run(struct kz_core *core, struct kz_repair *repair)
     const struct kz_help *help = choose(core, repair);
     if (help != NULL) {
         order(core, repair, help);
-        return;
+    } else if (needs_a_start(core, repair)) {
+        halt_for_a_start(core, repair);
+    } else if (is_hopeless(core, repair)) {
+        halt_hopeless(core, repair);
+    } else if (is_due) {
+        tell(core, repair);
+        ask(core, repair);
     }
-    if (is_lost(core, repair)) {
-        halt_lost(core, repair);
-        return;
-    }
-    if (starves_a_voter(core, repair)) hand_over(core, repair);
-    if (repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS) ask(core, repair);
 }
 
 void kz_repairing_run(struct kz_core *core)
@@ -485,30 +470,30 @@ static bool count_repair(struct kz_core *core, uint64_t index)
     return repairing->times <= TIMES_MAX;
 }
 
+/* Forgets what was to be repaired behind INDEX, but for what an order is under way of. */
+static void forget_dropped(struct kz_core *core, uint64_t index)
+{
+    for (int i = 0; i < KZ_REPAIRS_MAX; i++) {
+        struct kz_repair *repair = &core->repairing.repairs[i];
+        if (repair->fault.index > index && repair->ticket == 0) forget(repair);
+    }
+}
+
 static void on_done(struct kz_core *core, struct kz_repair *repair)
 {
     uint64_t index = repair->fault.index;
-    kz_core_notice(core, KZ_NOTICE_WARNING, "entry_repaired index=%llu place=%s from=%llu",
-                   (unsigned long long)index, place_text(repair->fault.damage),
-                   (unsigned long long)repair->giver);
-    if (count_repair(core, index))
-        end(core, repair);
-    else
+    kz_core_notice(core, KZ_NOTICE_WARNING, "entry_%s index=%llu place=%s from=%llu",
+                   repair->drops ? "dropped" : "repaired", (unsigned long long)index,
+                   place_text(repair->fault.damage), (unsigned long long)repair->giver);
+    if (!count_repair(core, index)) {
         halt_beyond_repair(core, index);
-}
-
-/* Returns: whether no other voter gave what stood here: then the leaf, which says what that was,
- * has rotted too since it was looked at. */
-static bool all_were_wrong(const struct kz_core *core, struct kz_repair *repair)
-{
-    const struct kz_membership_fields *members = members_of(core);
-    for (unsigned i = 0; i < members->count; i++) {
-        const struct kz_member *member = &members->members[i];
-        if (member->role != KZ_VOTER || member->id == core->options.id) continue;
-        const struct kz_help *help = help_of(repair, member->id);
-        if (help == NULL || help->state != KZ_HELP_WRONG) return false;
+        return;
     }
-    return true;
+    if (repair->drops) {
+        forget_dropped(core, index);
+        kz_replaying_drop_from(core, index);
+    }
+    end(core, repair);
 }
 
 /* What GIVER gave, and whoever gave the same, was not what stood here. */
@@ -516,11 +501,6 @@ static void on_mismatch(struct kz_core *core, struct kz_repair *repair)
 {
     kz_core_notice(core, KZ_NOTICE_WARNING, "repair_refused index=%llu from=%llu",
                    (unsigned long long)repair->fault.index, (unsigned long long)repair->giver);
-    if (repair->giver ==
-        0) { /* of leaves: a record of their block is damaged too, and named next */
-        end(core, repair);
-        return;
-    }
     struct kz_help *given = help_of(repair, repair->giver);
     for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++) {
         struct kz_help *help = &repair->helps[i];
@@ -530,13 +510,6 @@ static void on_mismatch(struct kz_core *core, struct kz_repair *repair)
     }
     drop_help(given);
     given->state = KZ_HELP_WRONG;
-    if (repair->fault.damage == KZ_DAMAGE_RECORD && all_were_wrong(core, repair)) {
-        repair->fault.damage = KZ_DAMAGE_BOTH;
-        for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++)
-            drop_help(&repair->helps[i]);
-        memset(repair->helps, 0, sizeof(repair->helps));
-        repair->asked_ms = 0;
-    }
 }
 
 void kz_repairing_on_repaired(struct kz_core *core, const struct kz_event *event)
@@ -549,7 +522,8 @@ void kz_repairing_on_repaired(struct kz_core *core, const struct kz_event *event
     repair->ticket = 0;
     switch (event->status) {
     case KZ_OK: on_done(core, repair); break;
-    case KZ_NOT_FOUND: end(core, repair); break;
+    case KZ_NOT_FOUND:
+    case KZ_UNAVAILABLE: end(core, repair); break; /* what is damaged now is found by who waits */
     case KZ_MISMATCH: on_mismatch(core, repair); break;
     case KZ_NO_SPACE:
     case KZ_NO_MEMORY: repair->asked_ms = core->now_ms; break;

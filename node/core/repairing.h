@@ -2,19 +2,37 @@
 /* Damaged entries of this node's ledger: asked for from the others, and repaired. And the scrub,
  * which looks for them before anybody needs them.
  *
- *   place        what is asked for                        what is taken
- *   leaf         nothing                                  made again from the records here
- *   record       the entry: the last ones are in memory,  the first that has the leaf's hash and
- * term others come from all other members both         likewise what a majority of all voters, this
- * node not counted, gave alike and committed results      the block, from all other members
- * likewise
+ *   place        what is asked for              what is taken
+ *   leaf         nothing                        made again from the records here
+ *   record       the entry: the last ones are   the first that has the leaf's hash and term
+ *                in memory, others come from
+ *                all other members
+ *   both         likewise                       what a majority of all voters, this node not
+ *                                               counted, gave alike; or, once all have answered or
+ *                                               had their time, what none of them contradicts
+ *   results      the block, from all others     likewise; when they are the last ones, and
+ *                                               nobody gives them, the next start works them out
+ *
+ * One node's word is enough: its copy is sound there, and raft's terms are known here apart from
+ * the records, so that an entry of the same index and term is the same entry (Raft's Log Matching).
+ * That others are heard first is for nodes whose memory lied to them.
+ *
+ * An entry of the tail may be one that nobody has any more: it was not committed, and the others
+ * went on without it. Their answers say up to where all is committed, and the term there. When this
+ * ledger has another term in that place, its entries from there on were not committed (State
+ * Machine Safety) and never can be: the majority that committed the other one has left their terms,
+ * so that no leader counts what this node said it stores. The damaged one, at that place or behind
+ * it, is dropped with all behind it, as raft would have them overwritten: before raft starts here,
+ * and the node leaves their term first, in which it would be found to have less than it said
+ * (standing.h). That another node lacks the entry proves nothing.
  *
  * Invariants:
- * 1. What waits for a damaged entry waits until it is repaired: it is never skipped, dropped or
- * served otherwise.
- * 2. A node answers from a sound read alone. Who asks for an entry says by this that its own copy
- * is damaged.
- * 3. When all voters said so, every one of them halts and names the entry. */
+ * 1. What waits for a damaged entry waits until it is repaired: it is never skipped, served
+ *    otherwise, or dropped without the proof that another is committed in its place or before it.
+ * 2. A node answers from a sound record alone; its leaf may be damaged. Who asks for an entry says
+ *    by this that its own copy is.
+ * 3. When all voters answered, none has it, and those who lack it do not go on without this node,
+ *    it halts and names the entry. Damaged on all voters, all of them do. */
 #ifndef KZ_REPAIRING_H
 #define KZ_REPAIRING_H
 
@@ -26,7 +44,7 @@
 enum kz_help_state {
     KZ_HELP_NONE,
     KZ_HELP_GIVEN,
-    KZ_HELP_ABSENT,  /* it has no such entry (yet) */
+    KZ_HELP_ABSENT,  /* it has no such entry (yet), or another one there */
     KZ_HELP_DAMAGED, /* its copy is damaged too */
     KZ_HELP_WRONG,   /* what it gave is not what stood here */
 };
@@ -34,7 +52,6 @@ enum kz_help_state {
 struct kz_help {
     uint64_t peer; /* 0: unused */
     enum kz_help_state state;
-    bool is_committed;
     struct kz_batch *entry;
     uint8_t *results;
 };
@@ -44,7 +61,10 @@ struct kz_repair {
     uint64_t ticket;       /* of the order under way; 0: none */
     uint64_t giver;        /* whose answer is in that order; 0: nobody's */
     uint64_t begun_ms;
-    uint64_t asked_ms; /* 0: not yet */
+    uint64_t asked_ms;   /* 0: not yet */
+    uint64_t told_ms;    /* when the journal was last told of it */
+    bool is_overwritten; /* others committed another entry in its place, or before it */
+    bool drops;          /* the order under way drops it */
     struct kz_help helps[KZ_MEMBERS_MAX];
 };
 
@@ -65,6 +85,7 @@ struct kz_scrub {
 
 struct kz_load_underway;
 struct kz_peer;
+struct kz_peer_fetch;
 
 void kz_repairing_finish(struct kz_core *core);
 void kz_repairing_begin_step(struct kz_core *core);
@@ -73,13 +94,11 @@ void kz_repairing_begin_step(struct kz_core *core);
 bool kz_repairing_on_fault(struct kz_core *core, struct kz_load_underway *load,
                            const struct kz_fault *fault);
 void kz_repairing_on_repaired(struct kz_core *core, const struct kz_event *event);
-void kz_repairing_on_fetch(struct kz_core *core, struct kz_peer *peer,
-                           const struct kz_frame *frame);
 void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
                              const struct kz_frame *frame);
-/* What a peer asked for was read: BATCH, NULL when it is not there. */
-void kz_repairing_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
-                            const struct kz_batch *batch, const uint8_t *results);
+/* PEER, who asks for FETCH, says so: its own copy is damaged. */
+void kz_repairing_note_damaged(struct kz_core *core, const struct kz_peer_fetch *fetch,
+                               uint64_t peer);
 
 /* Asks again, decides, orders. */
 void kz_repairing_run(struct kz_core *core);
@@ -88,6 +107,20 @@ uint64_t kz_repairing_wake(const struct kz_core *core);
 bool kz_repairing_is_open(const struct kz_core *core, uint64_t index);
 /* Returns: an entry that is damaged here and not repaired yet; 0: none known. */
 uint64_t kz_repairing_index(const struct kz_core *core);
+
+/* helping.c */
+
+void kz_helping_on_fetch(struct kz_core *core, struct kz_peer *peer, const struct kz_frame *frame);
+/* What a peer asked for was read: BATCH, NULL when it is not there. */
+void kz_helping_on_loaded(struct kz_core *core, const struct kz_load_underway *load,
+                          const struct kz_batch *batch, const uint8_t *results);
+/* FAULT was found in its place. */
+void kz_helping_on_fault(struct kz_core *core, const struct kz_load_underway *load,
+                         const struct kz_fault *fault);
+/* Returns: up to where all is known to be committed here. */
+uint64_t kz_helping_committed(const struct kz_core *core);
+/* Returns: the term of entry INDEX, whether it is damaged or not; 0 when there is none. */
+uint64_t kz_helping_term_at(const struct kz_core *core, uint64_t index);
 
 /* scrubbing.c */
 

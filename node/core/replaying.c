@@ -217,6 +217,7 @@ void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway 
                             struct kz_batch *batch, const uint8_t *results)
 {
     struct kz_replay_slot *slot = slot_at(&core->replay, load->first);
+    if (load->first > core->replay.last) return; /* dropped meanwhile */
     KZ_ASSERT(slot != NULL);
     bool with_results = load->first <= core->replay.applied;
     if (batch == NULL || batch->first_index != load->first || batch->count != slot->count ||
@@ -229,6 +230,41 @@ void kz_replaying_on_loaded(struct kz_core *core, const struct kz_load_underway 
     if (with_results) {
         slot->results = kz_memory_resize(NULL, slot->count);
         memcpy(slot->results, results, slot->count);
+    }
+    take_slots(core);
+}
+
+uint64_t kz_replaying_term_at(const struct kz_core *core, uint64_t index)
+{
+    const struct kz_replay *replay = &core->replay;
+    if (index > replay->last) return 0;
+    return kz_log_term_of(replay->runs, replay->run_count, index);
+}
+
+/* Else this node would come back with less than it said of its term (standing.h). Whoever overwrote
+ * its entries did so in a later term: it need not be heard of for this one to go one further. */
+void kz_replaying_prepare_drop(struct kz_core *core)
+{
+    if (kz_replaying_stored_of_term(core) == 0) return;
+    core->vote = (struct kz_vote){.term = core->vote.term + 1, .voted_for = 0};
+    core->vote_changed = true;
+    core->greet = true;
+}
+
+void kz_replaying_drop_from(struct kz_core *core, uint64_t index)
+{
+    struct kz_replay *replay = &core->replay;
+    KZ_ASSERT(core->phase == KZ_REPLAYING && index > 1 && index > replay->applied);
+    KZ_ASSERT(index >= replay->next && index <= replay->last);
+    replay->last = index - 1;
+    while (replay->runs[replay->run_count - 1].first_index >= index)
+        replay->run_count--;
+    for (int i = 0; i < KZ_REPLAY_LOADS; i++) {
+        struct kz_replay_slot *slot = &replay->slots[i];
+        if (slot->first >= index)
+            clear_slot(slot);
+        else if (slot->first + slot->count > index)
+            slot->count = (uint32_t)(index - slot->first);
     }
     take_slots(core);
 }

@@ -244,11 +244,27 @@ bool kz_storing_load(struct kz_core *core, const struct kz_load_underway *load, 
 
     *place = *load;
     place->ticket = ++storing->last_load;
-    place->order =
-        (struct kz_load_order){place->ticket, load->first, count_max, size_max, with_results};
+    place->order = (struct kz_load_order){
+        .ticket = place->ticket,
+        .first = load->first,
+        .count_max = count_max,
+        .size_max = size_max,
+        .with_results = with_results,
+        .record_alone = load->purpose == KZ_LOAD_PEER && !with_results,
+    };
     storing->load_orders[storing->load_order_count++] = place->order;
     *out_ticket = place->ticket;
     return true;
+}
+
+bool kz_storing_start_waits_for(const struct kz_core *core, uint64_t index)
+{
+    for (uint32_t i = 0; i < KZ_LOADS_MAX; i++) {
+        const struct kz_load_underway *load = &core->storing.loads[i];
+        if (load->purpose == KZ_LOAD_REPLAY && load->ticket != 0 && load->waits_for == index)
+            return true;
+    }
+    return false;
 }
 
 void kz_storing_load_again(struct kz_core *core)
@@ -290,7 +306,10 @@ void kz_storing_on_loaded(struct kz_core *core, const struct kz_event *event)
     case KZ_LOAD_DRIVER: driver_loaded(core, load.first, batch); break;
     case KZ_LOAD_WATCH: kz_watchers_on_loaded(core, &load, batch, event->results); break;
     case KZ_LOAD_REPLAY: kz_replaying_on_loaded(core, &load, batch, event->results); break;
-    case KZ_LOAD_PEER: kz_repairing_on_loaded(core, &load, batch, event->results); break;
+    case KZ_LOAD_PEER:
+        if (event->status == KZ_OK || event->status == KZ_NOT_FOUND)
+            kz_helping_on_loaded(core, &load, batch, event->results);
+        break; /* else the peer asks again */
     case KZ_LOAD_SCRUB: kz_scrubbing_on_loaded(core, &load, batch); break;
     }
     kz_batch_release(event->batch);

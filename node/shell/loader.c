@@ -28,8 +28,10 @@ static void read_load(struct kz_loader *loader, struct load *load)
 {
     const struct kz_load_order *order = &load->order;
 
-    load->status = kz_log_read(loader->log, order->first, order->count_max, order->size_max,
-                               &load->batch, &load->error);
+    load->status = order->record_alone
+                       ? kz_log_read_record(loader->log, order->first, &load->batch, &load->error)
+                       : kz_log_read(loader->log, order->first, order->count_max, order->size_max,
+                                     &load->batch, &load->error);
     if (load->status != KZ_OK) return;
     load->status = read_results(loader, load);
     if (load->status == KZ_OK) return;

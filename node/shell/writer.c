@@ -146,6 +146,7 @@ static void repair(struct kz_ledger_writer *writer, struct kz_worker *worker, st
     const struct kz_log_repair repair = {.index = order->index,
                                          .entry = order->entry,
                                          .is_proven = order->is_proven,
+                                         .is_overwritten = order->is_overwritten,
                                          .results = order->results,
                                          .count = order->count};
     struct kz_error error = {.text = ""};

@@ -10,12 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENTRY_COUNT  1100
-#define RESULT_COUNT 1060
-#define FIRST_TERM_2 60
-#define BLOCK_FIRST  46 /* of the second block of leaves, and its end */
-#define BLOCK_END    91
-#define LEAF_SIZE    44
+#define ENTRY_COUNT      1100
+#define RESULT_COUNT     1060
+#define FIRST_TERM_2     60
+#define BLOCK_FIRST      46 /* of the second block of leaves, and its end */
+#define BLOCK_END        91
+#define TAIL_BLOCK_FIRST 1081 /* of a block behind the results */
+#define LEAF_SIZE        44
 
 static void put_back(void)
 {
@@ -214,7 +215,7 @@ static void a_record_is_repaired_by_what_its_leaf_says_alone(void **state)
         other->bytes[KZ_ENTRY_PREFIX_SIZE + 20] ^= 1; /* of its request id */
         assert_int_equal(repair(log, index, other, true), KZ_MISMATCH);
         assert_int_equal(repair(log, index, make_batch(index, 1, 3), true), KZ_MISMATCH);
-        assert_int_equal(repair(log, index, NULL, true), KZ_MISMATCH);
+        assert_int_equal(repair(log, index, NULL, true), KZ_UNAVAILABLE);
         assert_int_equal(examine(log).index, index);
 
         assert_int_equal(repair(log, index, make_batch(index, 1, term_of(index)), false), KZ_OK);
@@ -250,13 +251,80 @@ static void a_record_and_its_leaf_need_a_proof(void **state)
     struct kz_fault fault = examine(log);
     assert_int_equal(fault.damage, KZ_DAMAGE_BOTH);
     assert_int_equal(fault.index, 50);
-    assert_int_equal(repair(log, BLOCK_FIRST, NULL, false), KZ_MISMATCH); /* 50 and 70 are first */
-    assert_int_equal(repair(log, 50, make_batch(50, 1, 1), false), KZ_MISMATCH);
+    assert_int_equal(repair(log, BLOCK_FIRST, NULL, false), KZ_UNAVAILABLE); /* 50 and 70 first */
+    assert_int_equal(repair(log, 50, make_batch(50, 1, 1), false), KZ_UNAVAILABLE);
     assert_int_equal(repair(log, 50, make_batch(50, 1, 1), true), KZ_OK);
     assert_int_equal(examine(log).index, 70);
     assert_int_equal(repair(log, 70, make_batch(70, 1, 1), true), KZ_MISMATCH); /* its term is 2 */
     assert_int_equal(repair(log, 70, make_batch(70, 1, 2), true), KZ_OK); /* the block with it */
     assert_whole(log);
+    kz_log_close(log);
+}
+
+static enum kz_status drop(struct kz_log *log, uint64_t index)
+{
+    struct kz_error error = {.text = ""};
+    const struct kz_log_repair order = {.index = index, .is_overwritten = true};
+    return kz_log_repair(log, &order, &error);
+}
+
+/* Bits of an entry's record and of its block of leaves, and the log that goes on without it. */
+static void an_overwritten_entry_goes_with_all_behind_it(void **state)
+{
+    (void)state;
+    for (uint64_t index = TAIL_BLOCK_FIRST - 1; index < TAIL_BLOCK_FIRST + 3; index++) {
+        size_t size = 0;
+        uint64_t block = index < TAIL_BLOCK_FIRST ? TAIL_BLOCK_FIRST - 45 : TAIL_BLOCK_FIRST;
+        uint64_t end = index < TAIL_BLOCK_FIRST ? TAIL_BLOCK_FIRST : ENTRY_COUNT + 1;
+        flip(find_row(index, &size) + 9);
+        flip(find_leaves(block, end - block) + 5);
+        struct kz_log *log = open_as(KZ_LOG_EXISTING);
+        assert_int_equal(examine(log).damage, KZ_DAMAGE_BOTH);
+        assert_int_equal(drop(log, index), KZ_OK);
+        assert_int_equal(kz_log_last_index(log), index - 1);
+        assert_int_equal(drop(log, index), KZ_NOT_FOUND);
+        assert_int_equal(examine(log).damage, KZ_DAMAGE_NONE);
+        append(log, ENTRY_COUNT - (unsigned)index + 1, 2);
+        assert_whole(log);
+        kz_log_close(log);
+        log = open_as(KZ_LOG_READ_ONLY);
+        assert_whole(log);
+        kz_log_close(log);
+        put_back();
+    }
+}
+
+static void a_term_that_began_with_it_is_forgotten(void **state)
+{
+    (void)state;
+    uint32_t count = 0;
+    struct kz_log *log = open_as(KZ_LOG_EXISTING);
+    append(log, 5, 3);
+    assert_int_equal(drop(log, ENTRY_COUNT + 1), KZ_OK);
+    kz_log_term_runs(log, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(kz_log_last_term(log), 2);
+    append(log, 5, 4);
+    kz_log_close(log);
+    log = open_as(KZ_LOG_EXISTING); /* its head agrees with its tables */
+    assert_int_equal(kz_log_last_term(log), 4);
+    kz_log_close(log);
+}
+
+static void damaged_records_before_it_come_first(void **state)
+{
+    (void)state;
+    size_t size = 0;
+    uint64_t index = TAIL_BLOCK_FIRST + 4;
+    flip(find_row(index - 1, &size) + 9);
+    flip(find_row(index, &size) + 9);
+    flip(find_leaves(TAIL_BLOCK_FIRST, ENTRY_COUNT + 1 - TAIL_BLOCK_FIRST) + 5);
+    struct kz_log *log = open_as(KZ_LOG_EXISTING);
+    assert_int_equal(drop(log, index), KZ_UNAVAILABLE);
+    assert_int_equal(kz_log_last_index(log), ENTRY_COUNT);
+    assert_int_equal(repair(log, index - 1, make_batch(index - 1, 1, 2), true), KZ_OK);
+    assert_int_equal(drop(log, index), KZ_OK);
+    assert_int_equal(examine(log).damage, KZ_DAMAGE_NONE);
     kz_log_close(log);
 }
 
@@ -386,6 +454,9 @@ int main(void)
         cmocka_unit_test_setup(a_record_is_repaired_by_what_its_leaf_says_alone, as_written),
         cmocka_unit_test_setup(leaves_are_made_again_from_sound_records, as_written),
         cmocka_unit_test_setup(a_record_and_its_leaf_need_a_proof, as_written),
+        cmocka_unit_test_setup(an_overwritten_entry_goes_with_all_behind_it, as_written),
+        cmocka_unit_test_setup(a_term_that_began_with_it_is_forgotten, as_written),
+        cmocka_unit_test_setup(damaged_records_before_it_come_first, as_written),
         cmocka_unit_test_setup(results_are_taken_as_a_whole_block, as_written),
         cmocka_unit_test_setup(a_row_of_another_size_is_left_alone, as_written),
         cmocka_unit_test_setup(the_last_leaves_are_mended_at_the_opening, as_written),

@@ -220,8 +220,10 @@ enum kz_status kz_sim_disk_read(struct kz_sim_disk *disk, const struct kz_load_o
                                 struct kz_batch **out_batch, uint8_t *out_results,
                                 struct kz_error *error)
 {
-    enum kz_status status =
-        kz_log_read(disk->log, order->first, order->count_max, order->size_max, out_batch, error);
+    enum kz_status status = order->record_alone
+                                ? kz_log_read_record(disk->log, order->first, out_batch, error)
+                                : kz_log_read(disk->log, order->first, order->count_max,
+                                              order->size_max, out_batch, error);
     if (status != KZ_OK) return status;
     KZ_ASSERT(disk->doubtful || is_listed(disk, *out_batch));
     if (out_results == NULL) return KZ_OK;
@@ -255,10 +257,14 @@ enum kz_status kz_sim_disk_repair(struct kz_sim_disk *disk, const struct kz_repa
     const struct kz_log_repair repair = {.index = order->index,
                                          .entry = order->entry,
                                          .is_proven = order->is_proven,
+                                         .is_overwritten = order->is_overwritten,
                                          .results = order->results,
                                          .count = order->count};
     kz_sim_medium_set_full(disk->medium, disk->full);
-    return kz_log_repair(disk->log, &repair, &error);
+    enum kz_status status = kz_log_repair(disk->log, &repair, &error);
+    if (status == KZ_OK && repair.is_overwritten) truncate_list(disk, repair.index);
+    disk->doubtful |= status == KZ_IO && repair.is_overwritten;
+    return status;
 }
 
 /* Lists what a failed write left on the medium, while it can be read. */

@@ -227,15 +227,22 @@ static void what_was_fetched_comes_back(void **state)
     struct kz_peer_fetched again;
     struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
     kz_peer_fetched_encode(&writer, &(struct kz_peer_fetched){.fetch = {7, 3, true},
-                                                              .is_committed = true,
+                                                              .committed = 7,
+                                                              .committed_term = 2,
                                                               .content = results,
                                                               .size = sizeof(results)});
     struct kz_frame frame = parsed(&writer);
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
     assert_int_equal(again.state, KZ_FETCHED_HERE);
-    assert_true(again.is_committed);
+    assert_int_equal(again.committed, 7);
+    assert_int_equal(again.committed_term, 2);
     assert_int_equal(again.size, 3);
     assert_memory_equal(again.content, results, 3);
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 8); /* behind what was asked for */
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 0); /* a term of nothing */
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 7);
     frame.body_size--; /* two results for three */
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
 

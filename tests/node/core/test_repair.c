@@ -12,11 +12,9 @@
 
 #include <cmocka.h>
 
-#define ENTRIES 60
-#define MIDDLE  30 /* an application */
-#define EVIDENCE_OFFSET                                                      \
-    40 /* in its record: outside the state, so that a node replays it unseen \
-        */
+#define ENTRIES         60
+#define MIDDLE          30 /* an application */
+#define EVIDENCE_OFFSET 40 /* in its record */
 
 static struct kz_sim sim;
 static struct kz_sim_client client;
@@ -240,6 +238,8 @@ static void an_entry_that_is_in_memory_needs_nobody(void **state)
     kz_sim_isolate(&sim, leader % 3 + 1);
     kz_sim_rot(&sim, leader % 3 + 1, MIDDLE, KZ_DAMAGE_RECORD);
     assert_true(await_sound(leader % 3 + 1, 5000));
+    kz_sim_rot(&sim, leader % 3 + 1, MIDDLE, KZ_DAMAGE_BOTH);
+    assert_true(await_sound(leader % 3 + 1, 5000));
 }
 
 /* A follower that lost its whole disk's tail is fed by a leader whose copy is damaged. */
@@ -272,8 +272,8 @@ static void a_leader_feeds_nothing_damaged(void **state)
     feed_from_damaged(KZ_DAMAGE_RECORD);
 }
 
-/* Of its own entry nothing is left to say what it was, and the one who is behind can not say it. */
-static void a_leader_that_can_not_feed_lets_another_lead(void **state)
+/* Of its own entry nothing is left to say what it was, and the one who is behind has no word. */
+static void a_leader_that_can_not_feed_takes_one_word_for_it(void **state)
 {
     (void)state;
     feed_from_damaged(KZ_DAMAGE_BOTH);
@@ -314,7 +314,7 @@ static void damage_that_grows_while_it_waits_is_repaired(void **state)
     assert_same_disks();
 }
 
-static void one_other_node_is_no_proof(void **state)
+static void one_other_node_is_enough_when_the_rest_is_silent(void **state)
 {
     (void)state;
     begin(3, 15, 0);
@@ -322,10 +322,10 @@ static void one_other_node_is_no_proof(void **state)
     kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_BOTH);
     kz_sim_start(&sim, 1);
     kz_sim_start(&sim, 3);
-    kz_sim_run(&sim, 5000);
-    assert_true(kz_sim_is_rotten(&sim, 1));
-    kz_sim_start(&sim, 2);
+    kz_sim_run(&sim, 500);
+    assert_true(kz_sim_is_rotten(&sim, 1)); /* the rest has its time */
     assert_true(await_sound(1, 5000));
+    kz_sim_start(&sim, 2);
     assert_true(kz_sim_converge(&sim, 5000));
     assert_same_disks();
 }
@@ -339,6 +339,23 @@ static void assert_all_halted(uint64_t index)
         assert_non_null(strstr(sim.nodes[id].halt.text, name));
         assert_non_null(strstr(sim.nodes[id].halt.text, "on every node"));
     }
+}
+
+/* Of each other's entry they have the record, whose leaf is in the block that is damaged. */
+static void two_nodes_help_each_other_without_sound_leaves(void **state)
+{
+    (void)state;
+    begin(3, 21, 0);
+    crash_all();
+    kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_BOTH);
+    kz_sim_rot(&sim, 2, MIDDLE + 1, KZ_DAMAGE_BOTH);
+    kz_sim_start(&sim, 1);
+    kz_sim_start(&sim, 2);
+    assert_true(await_sound(1, 5000));
+    assert_true(await_sound(2, 5000));
+    kz_sim_start(&sim, 3);
+    assert_true(kz_sim_converge(&sim, 5000));
+    assert_same_disks();
 }
 
 static void damaged_everywhere_at_the_start_all_halt_and_name_it(void **state)
@@ -385,13 +402,13 @@ static uint8_t *byte_of(uint64_t id)
     return sim.nodes[id].disk.entries[MIDDLE - 1].record + EVIDENCE_OFFSET;
 }
 
-/* Lets a node that is down answer with another entry than was written, and never come so far as to
- * apply it: it waits for an earlier one. */
-static void make_liar(uint64_t id)
+/* Starts a node that is down with another entry than was written. */
+static void start_liar(uint64_t id)
 {
     *byte_of(id) ^= 1;
     kz_sim_disk_rewrite(&sim.nodes[id].disk);
-    kz_sim_rot(&sim, id, 5, KZ_DAMAGE_BOTH);
+    kz_sim_start(&sim, id);
+    sim.nodes[id].damaged = true;
 }
 
 static void an_entry_with_another_hash_is_refused(void **state)
@@ -399,11 +416,10 @@ static void an_entry_with_another_hash_is_refused(void **state)
     (void)state;
     begin(3, 19, 0);
     crash_all();
-    make_liar(2);
     uint8_t right = *byte_of(1);
     kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_RECORD);
     kz_sim_start(&sim, 1);
-    kz_sim_start(&sim, 2);
+    start_liar(2);
     kz_sim_run(&sim, 3000);
     assert_true(kz_sim_is_rotten(&sim, 1));
     kz_sim_crash(&sim, 2);
@@ -417,13 +433,15 @@ static void two_answers_that_differ_are_no_proof(void **state)
     (void)state;
     begin(3, 20, 0);
     crash_all();
-    make_liar(2);
     kz_sim_cut(&sim, 2, 3);
     kz_sim_rot(&sim, 1, MIDDLE, KZ_DAMAGE_BOTH);
-    kz_sim_start_all(&sim);
+    kz_sim_start(&sim, 1);
+    start_liar(2);
+    kz_sim_start(&sim, 3);
     kz_sim_run(&sim, 5000);
     assert_true(kz_sim_is_rotten(&sim, 1));
-    assert_false(sim.nodes[1].halted);
+    assert_true(sim.nodes[1].halted);
+    assert_non_null(strstr(sim.nodes[1].halt.text, "nodes differ about entry 30"));
 }
 
 /* ---- At random ---- */
@@ -465,10 +483,11 @@ int main(void)
         cmocka_unit_test_teardown(a_serving_follower_is_repaired, end),
         cmocka_unit_test_teardown(an_entry_that_is_in_memory_needs_nobody, end),
         cmocka_unit_test_teardown(a_leader_feeds_nothing_damaged, end),
-        cmocka_unit_test_teardown(a_leader_that_can_not_feed_lets_another_lead, end),
+        cmocka_unit_test_teardown(a_leader_that_can_not_feed_takes_one_word_for_it, end),
         cmocka_unit_test_teardown(it_waits_for_a_peer_and_says_which_entry, end),
         cmocka_unit_test_teardown(damage_that_grows_while_it_waits_is_repaired, end),
-        cmocka_unit_test_teardown(one_other_node_is_no_proof, end),
+        cmocka_unit_test_teardown(one_other_node_is_enough_when_the_rest_is_silent, end),
+        cmocka_unit_test_teardown(two_nodes_help_each_other_without_sound_leaves, end),
         cmocka_unit_test_teardown(damaged_everywhere_at_the_start_all_halt_and_name_it, end),
         cmocka_unit_test_teardown(damaged_everywhere_while_serving_all_halt_and_name_it, end),
         cmocka_unit_test_teardown(a_lone_node_halts_and_names_it, end),
