@@ -170,7 +170,7 @@ void kz_attack(const struct kz_plan *plan, struct kz_verdict *verdict)
     options.context = &attack;
     options.journal = open_journal(plan);
     kz_sim_init(&attack.sim, &options);
-    kz_checks_init(&attack.checks, &attack.sim);
+    kz_checks_init(&attack.checks, &attack.sim, attack.harm.is_out);
     kz_families_init(&attack.families, &attack.sim);
     kz_harm_init(&attack.harm, &attack.sim, &attack.families, &attack.checks);
     kz_sim_start_all(&attack.sim);

@@ -12,9 +12,9 @@
 #define PENDING_MAX  65536
 #define TOLERANCE_MS 8000 /* 5 s between clocks, and what measuring them may err */
 
-void kz_checks_init(struct kz_checks *checks, struct kz_sim *sim)
+void kz_checks_init(struct kz_checks *checks, struct kz_sim *sim, const bool *is_out)
 {
-    *checks = (struct kz_checks){.sim = sim};
+    *checks = (struct kz_checks){.sim = sim, .is_out = is_out};
     checks->machine = kz_machine_create(&kz_allocator_system, sim->options.seed + 1);
 }
 
@@ -116,6 +116,26 @@ static uint64_t hash_of(const struct kz_sim_entry *entry)
     return kz_hash64(entry->record, entry->size, entry->term);
 }
 
+static bool is_stored(const struct kz_sim_disk *disk, uint64_t index, uint64_t hash)
+{
+    return index <= disk->last && hash_of(&disk->entries[index - 1]) == hash;
+}
+
+/* A disk that was emptied or is another now, or on which a write failed, may have held it. */
+static void stored_by_a_majority(const struct kz_checks *checks, uint64_t index, uint64_t hash)
+{
+    const struct kz_sim_options *options = &checks->sim->options;
+    unsigned count = 0;
+    if (options->founders != options->nodes) return; /* the members change */
+    for (unsigned id = 1; id <= options->nodes; id++) {
+        const struct kz_sim_disk *disk = &checks->sim->nodes[id].disk;
+        bool may_have = disk->last == 0 || disk->doubtful || checks->is_out[id];
+        count += may_have || is_stored(disk, index, hash);
+    }
+    if (count <= options->nodes / 2)
+        kz_broken("entry %" PRIu64 " is applied, and %u nodes have it", index, count);
+}
+
 static void commit_entry(struct kz_checks *checks, const struct kz_sim_entry *stored)
 {
     if (checks->count == checks->capacity) {
@@ -126,18 +146,12 @@ static void commit_entry(struct kz_checks *checks, const struct kz_sim_entry *st
     struct kz_entry entry;
     struct kz_committed *committed = &checks->committed[checks->count++];
     *committed = (struct kz_committed){.hash = hash_of(stored)};
+    stored_by_a_majority(checks, checks->count, committed->hash);
     if (kz_record_decode(stored->record, stored->size, &entry) != KZ_OK)
         kz_broken("entry %" PRIu64 " is no record", checks->count);
     replay(checks, checks->count, &entry, committed);
     note_members(checks, &entry);
     kz_verdict->entries = checks->count;
-}
-
-bool kz_checks_is_committed(const struct kz_checks *checks, uint64_t id, uint64_t index)
-{
-    const struct kz_sim_disk *disk = &checks->sim->nodes[id].disk;
-    if (index > checks->count || index > disk->last) return false;
-    return checks->committed[index - 1].hash == hash_of(&disk->entries[index - 1]);
 }
 
 /* ---- A node's step ---- */
@@ -193,6 +207,16 @@ static void compare_digest(const struct kz_checks *checks, const struct kz_sim_n
                   node->id, applied);
 }
 
+static void never_lost(struct kz_checks *checks, const struct kz_sim_node *node)
+{
+    const struct kz_sim_disk *disk = &node->disk;
+    uint64_t *held = &checks->nodes[node->id].held;
+    if (disk->last < *held)
+        kz_broken("node %" PRIu64 " drops entry %" PRIu64 ", which is committed", node->id, *held);
+    while (*held < checks->count && is_stored(disk, *held + 1, checks->committed[*held].hash))
+        ++*held;
+}
+
 static void judge_bounds(const struct kz_sim_node *node, const struct kz_core_figures *figures)
 {
     if (figures->pending_commands > PENDING_MAX || figures->pending_reads > PENDING_MAX)
@@ -207,6 +231,7 @@ void kz_checks_step(struct kz_checks *checks, struct kz_sim_node *node)
     never_back(&checks->nodes[node->id], node, &figures);
     compare_entries(checks, node);
     compare_digest(checks, node, figures.applied_index);
+    never_lost(checks, node);
     judge_bounds(node, &figures);
 }
 

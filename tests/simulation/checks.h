@@ -5,6 +5,8 @@
  *   one leader a term                              one_leader()
  *   commit and applied indexes never go back       never_back()
  *   equal entries at equal indexes                 compare_entries()
+ *   what is applied is on a majority of disks      stored_by_a_majority()
+ *   no disk loses a committed entry                never_lost()
  *   equal digests                                  compare_digest()
  *   ledger time: what a right clock may have said  judge_time()
  *   a request acts once                            note_request()
@@ -33,10 +35,12 @@ struct kz_checked_node {
     uint64_t applied;
     uint64_t commit;
     uint64_t compared; /* entries up to it were compared */
+    uint64_t held;     /* entries up to it are committed, and on its disk since it started */
 };
 
 struct kz_checks {
     struct kz_sim *sim;
+    const bool *is_out;
     struct kz_machine *machine;
     struct kz_committed *committed; /* index − 1 */
     uint64_t count;
@@ -49,12 +53,11 @@ struct kz_checks {
     int64_t enrolled[KZ_KINDERGARTENS + 1];
 };
 
-void kz_checks_init(struct kz_checks *checks, struct kz_sim *sim);
+/* IS_OUT: whose disk holds no longer what it held. */
+void kz_checks_init(struct kz_checks *checks, struct kz_sim *sim, const bool *is_out);
 void kz_checks_finish(struct kz_checks *checks);
 /* After a step of NODE. */
 void kz_checks_step(struct kz_checks *checks, struct kz_sim_node *node);
-/* Returns: whether entry INDEX on node ID's disk is committed. */
-bool kz_checks_is_committed(const struct kz_checks *checks, uint64_t id, uint64_t index);
 /* RULES' conservation, over the whole state: places and children. */
 void kz_checks_domain(const struct kz_checks *checks);
 /* Once all has healed and converged: the disks are equal but for those of nodes that IS_OUT says

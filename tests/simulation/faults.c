@@ -11,7 +11,7 @@
 /* What the second number of a fault is. */
 enum measure { NOTHING, SHORT_MS, LONG_MS, ANY, MINUTES, COUNT, PPM };
 /* What the first one is. */
-enum subject { NODE, ODD_NODE, PAIR, NOBODY };
+enum subject { NODE, ODD_NODE, WORN_NODE, PAIR, NOBODY };
 
 static const struct {
     const char *name;
@@ -34,7 +34,7 @@ static const struct {
     [KZ_FAULT_SLOW] = {"slow", NODE, LONG_MS, 3000},
     [KZ_FAULT_EIO] = {"eio", NODE, SHORT_MS, 4000},
     [KZ_FAULT_UNREADABLE] = {"unreadable", NODE, SHORT_MS, 5000},
-    [KZ_FAULT_ROT] = {"rot", ODD_NODE, ANY, 4000},
+    [KZ_FAULT_ROT] = {"rot", WORN_NODE, ANY, 1500},
     [KZ_FAULT_LOSE_DISK] = {"lose-disk", ODD_NODE, SHORT_MS, 12000},
     [KZ_FAULT_LOSE_VOTE] = {"lose-vote", ODD_NODE, SHORT_MS, 15000},
     [KZ_FAULT_OLD_COPY] = {"old-copy", ODD_NODE, LONG_MS, 6000},
@@ -100,6 +100,9 @@ static uint64_t draw_subject(const struct kz_plan *plan, uint64_t *chance, enum 
     case ODD_NODE: /* of members that change three at a time, one */
         if (plan->mode == KZ_MODE_MEMBERS) return nodes;
         return nodes - draw(chance, (nodes - 1) / 2);
+    case WORN_NODE: /* any but there */
+        if (plan->mode == KZ_MODE_MEMBERS) return nodes;
+        return leader ? 0 : a;
     case PAIR: return 10 * a + 1 + (a + draw(chance, nodes - 1)) % nodes;
     case NOBODY: break;
     }

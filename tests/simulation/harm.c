@@ -99,10 +99,25 @@ static bool is_founded(const struct kz_harm *harm)
     return true;
 }
 
+/* Whether a majority of the nodes has its record of entry INDEX, 0 for all entries, when node ID
+ * has it no more. */
+static bool may_lose(const struct kz_harm *harm, uint64_t id, uint64_t index)
+{
+    unsigned bad = 1;
+    for (unsigned other = 1; other <= harm->sim->options.nodes; other++) {
+        const struct kz_sim_disk *disk = &harm->sim->nodes[other].disk;
+        if (other == id) continue;
+        bad +=
+            harm->is_out[other] || (disk->medium != NULL &&
+                                    kz_sim_medium_is_rotten(disk->medium, KZ_TABLE_ENTRIES, index));
+    }
+    return bad <= (harm->sim->options.nodes - 1) / 2;
+}
+
 static void lose(struct kz_harm *harm, uint64_t id, uint64_t restart_ms, bool all)
 {
     struct kz_sim_node *node = &harm->sim->nodes[id];
-    if (!is_founded(harm) || harm->is_out[id]) return;
+    if (!is_founded(harm) || harm->is_out[id] || !may_lose(harm, id, 0)) return;
     kz_sim_crash(harm->sim, id);
     if (all)
         kz_sim_wipe(harm->sim, id);
@@ -154,7 +169,8 @@ static void put_back(struct kz_harm *harm, uint64_t id)
     while (witness <= harm->sim->options.nodes &&
            !remembers(harm, &harm->sim->nodes[witness], id, copy))
         witness++;
-    if (witness > harm->sim->options.nodes || harm->is_out[id]) {
+    bool may_be = !harm->is_out[id] && may_lose(harm, id, 0);
+    if (witness > harm->sim->options.nodes || !may_be) {
         kz_sim_disk_clear(copy);
         return;
     }
@@ -195,26 +211,18 @@ static void fail_write(struct kz_harm *harm, uint64_t id, uint64_t restart_ms)
     later(harm, restart_ms + AGAIN_MS, KZ_UNDO_START, id, 0);
 }
 
-/* Results are left alone where members change: a node that lost them all begins with the founders.
- * A node loses records or leaves, not both: of an entry without either, a second node's word is
- * needed to prove a third's, and that one may be behind. */
 static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
 {
+    static const enum kz_damage places[] = {KZ_DAMAGE_RESULTS, KZ_DAMAGE_RECORD, KZ_DAMAGE_LEAF,
+                                            KZ_DAMAGE_BOTH};
     struct kz_sim_disk *disk = &harm->sim->nodes[id].disk;
-    uint64_t last = disk->last;
-    while (last > 0 && !kz_checks_is_committed(harm->checks, id, last))
-        last--; /* nobody else may have it */
-    if (disk->medium == NULL || last == 0) return;
-    enum kz_damage *damage = &harm->rots[id];
-    if (*damage == KZ_DAMAGE_NONE) *damage = number % 3 == 0 ? KZ_DAMAGE_LEAF : KZ_DAMAGE_RECORD;
-    uint64_t back = number / 5 % (number % 2 == 0 ? 3 : last);
-    uint64_t index = back < last ? last - back : 1;
-    bool joins = harm->sim->options.founders < harm->sim->options.nodes;
-    if (number % 5 == 0 && !joins)
-        kz_sim_disk_rot(disk, index - (index - 1) % 1024, KZ_DAMAGE_RESULTS);
-    else
-        kz_sim_disk_rot(disk, index, *damage);
-    if (number % 4 < 2) crash(harm, id, 1 + number % 50);
+    if (disk->medium == NULL || disk->last == 0) return;
+    enum kz_damage damage = places[number % (sizeof places / sizeof places[0])];
+    uint64_t back = number / 8 % (number % 8 < 4 ? 3 : disk->last);
+    uint64_t index = back < disk->last ? disk->last - back : 1;
+    if (!may_lose(harm, id, index)) return;
+    kz_sim_disk_rot(disk, damage == KZ_DAMAGE_RESULTS ? index - (index - 1) % 1024 : index, damage);
+    if (number / 8 % 2 == 0) crash(harm, id, 1 + number % 50);
 }
 
 /* ---- Faults ---- */

@@ -33,13 +33,12 @@ struct kz_undo {
 struct kz_harm {
     struct kz_sim *sim;
     struct kz_families *families;
-    const struct kz_checks *checks; /* knows what is committed */
+    const struct kz_checks *checks; /* knows who is a member */
     struct kz_undo undos[KZ_UNDOS_MAX];
     uint32_t undo_count;
     uint64_t crash_after_vote[KZ_SIM_NODES_MAX + 1]; /* restart after so many ms; 0: not armed */
     struct kz_vote vote[KZ_SIM_NODES_MAX + 1];       /* as seen last */
     bool is_out[KZ_SIM_NODES_MAX + 1]; /* it lost its disk or its vote, and must not take part */
-    enum kz_damage rots[KZ_SIM_NODES_MAX + 1];       /* what its entries lose: record or leaf */
     struct kz_sim_disk copies[KZ_SIM_NODES_MAX + 1]; /* to be put back; no medium: none */
     uint64_t put_back; /* the node that was started last with its old copy, and is not judged yet;
                           0: none */

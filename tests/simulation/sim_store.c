@@ -222,6 +222,19 @@ bool kz_sim_medium_rot(struct kz_sim_medium *medium, enum kz_table table, uint64
     return true;
 }
 
+bool kz_sim_medium_is_rotten(const struct kz_sim_medium *medium, enum kz_table table, uint64_t key)
+{
+    const struct table *rows = &medium->tables[table];
+    for (uint32_t i = 0; i < medium->damage_count; i++) {
+        const struct damage *damage = &medium->damages[i];
+        if (damage->table != table || (key != 0 && damage->key != key)) continue;
+        uint32_t place = place_of(rows, damage->key);
+        if (has_row(rows, place, damage->key) && damage->bytes == rows->rows[place].bytes)
+            return true;
+    }
+    return false;
+}
+
 void kz_sim_medium_mend(struct kz_sim_medium *medium)
 {
     while (medium->damage_count > 0) {
