@@ -38,9 +38,9 @@ static pid_t start_reader(void)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) read_for_ever(ends[1]);
+    (void)close(ends[1]);
     assert_int_equal(read(ends[0], &byte, 1), 1);
     (void)close(ends[0]);
-    (void)close(ends[1]);
     return child;
 }
 
