@@ -15,6 +15,7 @@ import ctypes
 import http.client
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -47,15 +48,24 @@ def wait_for(condition, timeout: float = 10.0, what: str = "a condition"):
         time.sleep(0.01)
 
 
+def is_free(port: int) -> bool:
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at; all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    """Ports that nobody listens at; all different. None of those that the kernel gives to outgoing connections (32,768
+    and more): a node that is stopped for a moment would lose its own."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(10_000, 32_768)
+        if is_free(port):
+            ports.add(port)
+    return list(ports)
 
 
 # ---- Frames (client/wire/frame.h) ----

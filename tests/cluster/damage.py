@@ -286,8 +286,9 @@ def attack_files(options: argparse.Namespace, draw: random.Random, figures: dict
         attack.found_town(nodes)
         damage.load("answers-first", ENTRIES)
         agreement.wait_equal(nodes)
+        last = attack.last_applied(nodes)
         nodes[1].stop()
-        shutil.move(agreement.export(nodes[1], attack.last_applied(nodes)), nodes.directory / "first.jsonl")
+        shutil.move(agreement.export(nodes[1], last), nodes.directory / "first.jsonl")
         nodes[1].start(*SCRUB).wait_ready(attack.SERVING_S)
         for number in attack.Budget(options):
             damage.round(number)
