@@ -86,8 +86,9 @@ static void on_done(void *context)
         loader->loads++;
         if (load->status != KZ_OK && load->status != KZ_NOT_FOUND) {
             loader->failures++;
-            kz_journal(KZ_NOTICE_WARNING, "read_failed first=%llu reason=\"%s\"",
-                       (unsigned long long)load->order.first, load->error.text);
+            if (!load->order.record_alone) /* asked for again and again, by nodes that lack it */
+                kz_journal(KZ_NOTICE_WARNING, "read_failed first=%llu reason=\"%s\"",
+                           (unsigned long long)load->order.first, load->error.text);
         }
         kz_inbox_add(loader->inbox, &(struct kz_event){.type = KZ_EVENT_LOADED,
                                                        .ticket = load->order.ticket,
