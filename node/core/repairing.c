@@ -410,12 +410,13 @@ static void tell(struct kz_core *core, struct kz_repair *repair)
     if (core->now_ms - repair->told_ms < TELL_MS) return;
     repair->told_ms = core->now_ms;
     struct tally said = count(core, repair, NULL);
-    kz_core_notice(core, KZ_NOTICE_WARNING,
-                   "entry_awaited index=%llu place=%s silent=%u absent=%u damaged=%u "
-                   "hint=\"it is taken from a node that has it: start those that are down\"",
-                   (unsigned long long)repair->fault.index, place_text(repair->fault.damage),
-                   said.silent, said.absent,
-                   said.others - said.silent - said.given - said.absent - said.wrong);
+    kz_core_notice(
+        core, KZ_NOTICE_WARNING,
+        "entry_awaited index=%llu place=%s silent=%u absent=%u damaged=%u hint=\"%s\"",
+        (unsigned long long)repair->fault.index, place_text(repair->fault.damage), said.silent,
+        said.absent, said.others - said.silent - said.given - said.absent - said.wrong,
+        said.silent > 0 ? "it is taken from a node that has it: start those that are down"
+                        : "the others lack it: it is dropped once they commit another");
 }
 
 static void run(struct kz_core *core, struct kz_repair *repair)
