@@ -99,17 +99,20 @@ static bool is_founded(const struct kz_harm *harm)
     return true;
 }
 
-/* Whether a majority of the nodes has its record of entry INDEX, 0 for all entries, when node ID
- * has it no more. */
+/* Whether node ID may lose its record of entry INDEX, 0 for all entries: a majority keeps its own.
+ * Of entries that are not committed a minority of the nodes loses some: each such node waits until
+ * the others go on. */
 static bool may_lose(const struct kz_harm *harm, uint64_t id, uint64_t index)
 {
+    bool is_tail = index > harm->checks->count;
+    uint64_t first = is_tail ? harm->checks->count + 1 : index;
+    uint64_t last = is_tail || index == 0 ? UINT64_MAX : index;
     unsigned bad = 1;
     for (unsigned other = 1; other <= harm->sim->options.nodes; other++) {
-        const struct kz_sim_disk *disk = &harm->sim->nodes[other].disk;
+        const struct kz_sim_medium *medium = harm->sim->nodes[other].disk.medium;
         if (other == id) continue;
-        bad +=
-            harm->is_out[other] || (disk->medium != NULL &&
-                                    kz_sim_medium_is_rotten(disk->medium, KZ_TABLE_ENTRIES, index));
+        bad += harm->is_out[other] ||
+               (medium != NULL && kz_sim_medium_is_rotten(medium, KZ_TABLE_ENTRIES, first, last));
     }
     return bad <= (harm->sim->options.nodes - 1) / 2;
 }

@@ -33,7 +33,7 @@ struct kz_undo {
 struct kz_harm {
     struct kz_sim *sim;
     struct kz_families *families;
-    const struct kz_checks *checks; /* knows who is a member */
+    const struct kz_checks *checks; /* knows who is a member, and what is committed */
     struct kz_undo undos[KZ_UNDOS_MAX];
     uint32_t undo_count;
     uint64_t crash_after_vote[KZ_SIM_NODES_MAX + 1]; /* restart after so many ms; 0: not armed */

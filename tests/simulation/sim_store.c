@@ -222,30 +222,18 @@ bool kz_sim_medium_rot(struct kz_sim_medium *medium, enum kz_table table, uint64
     return true;
 }
 
-bool kz_sim_medium_is_rotten(const struct kz_sim_medium *medium, enum kz_table table, uint64_t key)
+bool kz_sim_medium_is_rotten(const struct kz_sim_medium *medium, enum kz_table table,
+                             uint64_t first, uint64_t last)
 {
     const struct table *rows = &medium->tables[table];
     for (uint32_t i = 0; i < medium->damage_count; i++) {
         const struct damage *damage = &medium->damages[i];
-        if (damage->table != table || (key != 0 && damage->key != key)) continue;
+        if (damage->table != table || damage->key < first || damage->key > last) continue;
         uint32_t place = place_of(rows, damage->key);
         if (has_row(rows, place, damage->key) && damage->bytes == rows->rows[place].bytes)
             return true;
     }
     return false;
-}
-
-void kz_sim_medium_mend(struct kz_sim_medium *medium)
-{
-    while (medium->damage_count > 0) {
-        const struct damage *damage = &medium->damages[--medium->damage_count];
-        struct table *rows = &medium->tables[damage->table];
-        uint32_t place = place_of(rows, damage->key);
-        if (!has_row(rows, place, damage->key)) continue;
-        struct row *row = &rows->rows[place];
-        if (row->bytes != damage->bytes || row->size <= damage->bit / 8) continue;
-        row->bytes[damage->bit / 8] ^= (uint8_t)(1u << damage->bit % 8);
-    }
 }
 
 unsigned kz_sim_medium_damages(const struct kz_sim_medium *medium)

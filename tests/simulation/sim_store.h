@@ -37,10 +37,9 @@ void kz_sim_medium_fail_next(struct kz_sim_medium *medium, bool reaches_disk);
  * such bit, or too many were flipped. */
 bool kz_sim_medium_rot(struct kz_sim_medium *medium, enum kz_table table, uint64_t key,
                        uint32_t bit);
-/* Flips them all back, but for those whose rows were written anew. */
-void kz_sim_medium_mend(struct kz_sim_medium *medium);
-/* Returns: whether the row KEY of TABLE, 0 for any of them, has rotted since it was written. */
-bool kz_sim_medium_is_rotten(const struct kz_sim_medium *medium, enum kz_table table, uint64_t key);
+/* Returns: whether a row of TABLE with a key from FIRST to LAST has rotted since it was written. */
+bool kz_sim_medium_is_rotten(const struct kz_sim_medium *medium, enum kz_table table,
+                             uint64_t first, uint64_t last);
 unsigned kz_sim_medium_damages(const struct kz_sim_medium *medium);
 
 #endif
