@@ -64,15 +64,16 @@ static enum kz_status find_damaged(struct kz_transaction *transaction,
     return KZ_OK;
 }
 
-/* A damaged block of leaves is named by the entry of it, if any, whose record is damaged too: that
- * one comes first. */
+/* A damaged block of leaves is named by the first entry of it, if any, whose record is damaged too,
+ * though it be before FIRST: no leaf of the block is made again before that record is. */
 static enum kz_status examine_entries(struct kz_transaction *transaction,
                                       const struct kz_history *history, uint64_t first,
                                       uint64_t last, uint64_t last_index, struct kz_fault *fault)
 {
     enum kz_status status =
         find_damaged(transaction, history, first, last, KZ_DAMAGE_RECORD, fault);
-    if (status != KZ_OK || fault->damage != KZ_DAMAGE_LEAF) return status;
+    bool is_of_leaves = fault->damage == KZ_DAMAGE_LEAF || fault->damage == KZ_DAMAGE_BOTH;
+    if (status != KZ_OK || !is_of_leaves) return status;
 
     uint64_t block_first = kz_blocks_first(&kz_leaf_form, fault->index);
     uint64_t block_last = block_first + KZ_LEAVES_PER_BLOCK - 1;

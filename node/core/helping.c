@@ -97,7 +97,7 @@ void kz_helping_on_fault(struct kz_core *core, const struct kz_load_underway *lo
 {
     const struct kz_peer_fetch fetch = fetch_of(load);
     bool of_results = fault->damage == KZ_DAMAGE_RESULTS;
-    if (of_results != fetch.results || fault->index != load->first) return;
+    if (of_results != fetch.results || (of_results && fault->index != load->first)) return;
     kz_repairing_note_damaged(core, &fetch, load->peer);
     answer(core, load->peer, &fetch, KZ_FETCHED_DAMAGED, NULL, 0);
 }

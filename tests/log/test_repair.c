@@ -251,6 +251,9 @@ static void a_record_and_its_leaf_need_a_proof(void **state)
     struct kz_fault fault = examine(log);
     assert_int_equal(fault.damage, KZ_DAMAGE_BOTH);
     assert_int_equal(fault.index, 50);
+    struct kz_error error;
+    assert_int_equal(kz_log_examine(log, 70, 1, false, &fault, &error), KZ_OK);
+    assert_int_equal(fault.index, 50); /* though nobody reads it */
     assert_int_equal(repair(log, BLOCK_FIRST, NULL, false), KZ_UNAVAILABLE); /* 50 and 70 first */
     assert_int_equal(repair(log, 50, make_batch(50, 1, 1), false), KZ_UNAVAILABLE);
     assert_int_equal(repair(log, 50, make_batch(50, 1, 1), true), KZ_OK);
