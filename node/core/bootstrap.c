@@ -13,8 +13,9 @@
  * first, so that it can not vote before its own ledger says that it is a voter.
  *
  * The mark: once an entry is durable here, the identity pins the node's own incarnation. From then
- * on an empty ledger, or a lost term and vote, is a loss: the node does not start. Nor does it when
- * its peers found the directory to be an older copy (hellos.c): then the mark is zero. */
+ * on an empty ledger is a loss: the node does not start. Nor does it when its peers found the
+ * directory to be an older copy (hellos.c): then the mark is zero. A ledger whose term and vote are
+ * lost is a loss with or without it: a write that failed may have left entries and no mark. */
 #include "node/core/calls.h"
 
 #include "node/core/lost.h"
@@ -71,18 +72,18 @@ enum kz_status kz_bootstrap_check(struct kz_core *core, struct kz_error *error)
     const struct kz_pinned_peer *mark = own_pin(core);
     unsigned long long id = core->options.id;
     char hint[KZ_LOST_HINT_SIZE];
-    if (mark == NULL) return KZ_OK;
+    if (mark == NULL && ledger->last_index == 0) return KZ_OK;
 
     kz_lost_hint(id, kz_members_next_id(core), core->options.self.peer, core->options.self.client,
                  hint);
     uint64_t last_term = ledger->run_count > 0 ? ledger->runs[ledger->run_count - 1].term : 0;
-    if (!kz_has_request(mark->incarnation)) {
+    if (mark != NULL && !kz_has_request(mark->incarnation)) {
         return kz_error_set(error, KZ_MISMATCH,
                             "the directory of node %llu is an older copy of itself, as its peers "
                             "found: it must not vote again under this id; %s",
                             id, hint);
     }
-    if (memcmp(mark->incarnation, core->identity.incarnation, KZ_ID_SIZE) != 0) {
+    if (mark != NULL && memcmp(mark->incarnation, core->identity.incarnation, KZ_ID_SIZE) != 0) {
         return kz_error_set(error, KZ_MISMATCH,
                             "the identity file of node %llu was put together from two nodes", id);
     }
