@@ -358,11 +358,21 @@ static void order(struct kz_core *core, struct kz_repair *repair, const struct k
 static bool is_hopeless(const struct kz_core *core, struct kz_repair *repair)
 {
     struct tally said = count(core, repair, NULL);
-    bool is_alone = members_of(core)->count == 1;
     if (said.voters == 0 || said.silent > 0) return false;
-    if (!is_alone && !is_over(core, repair)) return false;
     bool is_fixed = !is_of_results(repair) && repair->fault.index <= kz_helping_committed(core);
     return is_fixed || said.absent <= said.voters / 2;
+}
+
+/* Returns: whether that is so for as long as the others need to hear of it: a connection to one of
+ * them may not stand yet, and without this node's answer it would wait for it for ever. */
+static bool is_given_up(const struct kz_core *core, struct kz_repair *repair)
+{
+    if (!is_hopeless(core, repair)) {
+        repair->hopeless_ms = 0;
+        return false;
+    }
+    if (repair->hopeless_ms == 0) repair->hopeless_ms = core->now_ms;
+    return members_of(core)->count == 1 || core->now_ms - repair->hopeless_ms >= GRACE_MS;
 }
 
 static void halt_hopeless(struct kz_core *core, struct kz_repair *repair)
@@ -434,7 +444,7 @@ static void run(struct kz_core *core, struct kz_repair *repair)
         order(core, repair, help);
     } else if (needs_a_start(core, repair)) {
         halt_for_a_start(core, repair);
-    } else if (is_hopeless(core, repair)) {
+    } else if (is_given_up(core, repair)) {
         halt_hopeless(core, repair);
     } else if (is_due) {
         tell(core, repair);

@@ -61,10 +61,11 @@ struct kz_repair {
     uint64_t ticket;       /* of the order under way; 0: none */
     uint64_t giver;        /* whose answer is in that order; 0: nobody's */
     uint64_t begun_ms;
-    uint64_t asked_ms;   /* 0: not yet */
-    uint64_t told_ms;    /* when the journal was last told of it */
-    bool is_overwritten; /* others committed another entry in its place, or before it */
-    bool drops;          /* the order under way drops it */
+    uint64_t asked_ms;    /* 0: not yet */
+    uint64_t told_ms;     /* when the journal was last told of it */
+    uint64_t hopeless_ms; /* since when waiting changes nothing; 0: it may */
+    bool is_overwritten;  /* others committed another entry in its place, or before it */
+    bool drops;           /* the order under way drops it */
     struct kz_help helps[KZ_MEMBERS_MAX];
 };
 

@@ -371,6 +371,31 @@ static void damaged_everywhere_at_the_start_all_halt_and_name_it(void **state)
     assert_all_halted(MIDDLE);
 }
 
+/* The two that waited know at once that nobody has the entry, when the third asks for it; it has to
+ * hear so from them, on connections that they dial. */
+static void the_last_of_the_damaged_to_come_halts_too(void **state)
+{
+    (void)state;
+    uint32_t dial[3];
+    begin(3, 16, 0);
+    crash_all();
+    for (uint64_t id = 1; id <= 3; id++)
+        kz_sim_rot(&sim, id, MIDDLE, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, 1);
+    kz_sim_start(&sim, 2);
+    kz_sim_run(&sim, 3000);
+    for (uint64_t id = 1; id <= 2; id++) {
+        dial[id] = sim.nodes[id].dial_count;
+        sim.nodes[id].dial_count = 0;
+    }
+    kz_sim_start(&sim, 3);
+    kz_sim_run(&sim, 500);
+    for (uint64_t id = 1; id <= 2; id++)
+        sim.nodes[id].dial_count = dial[id];
+    kz_sim_run(&sim, 5000);
+    assert_all_halted(MIDDLE);
+}
+
 static void damaged_everywhere_while_serving_all_halt_and_name_it(void **state)
 {
     (void)state;
@@ -489,6 +514,7 @@ int main(void)
         cmocka_unit_test_teardown(one_other_node_is_enough_when_the_rest_is_silent, end),
         cmocka_unit_test_teardown(two_nodes_help_each_other_without_sound_leaves, end),
         cmocka_unit_test_teardown(damaged_everywhere_at_the_start_all_halt_and_name_it, end),
+        cmocka_unit_test_teardown(the_last_of_the_damaged_to_come_halts_too, end),
         cmocka_unit_test_teardown(damaged_everywhere_while_serving_all_halt_and_name_it, end),
         cmocka_unit_test_teardown(a_lone_node_halts_and_names_it, end),
         cmocka_unit_test_teardown(an_entry_with_another_hash_is_refused, end),
