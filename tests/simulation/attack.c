@@ -2,6 +2,7 @@
 #include "tests/simulation/attack.h"
 
 #include "node/core/memory.h"
+#include "node/core/state.h"
 #include "tests/simulation/beyond.h"
 #include "tests/simulation/checks.h"
 #include "tests/simulation/harm.h"
@@ -97,24 +98,37 @@ static _Noreturn void do_not_converge(const struct attack *attack)
     kz_broken("the nodes do not converge within %d ms of healing", SETTLE_MS);
 }
 
-/* Whether a majority runs and waits for no repair: what rotted may be met by the first write only,
- * and ends a node that starts again. */
+/* Whether a majority takes part in elections: it has started, which waits for the others' word for
+ * a while, and waits for no repair: what rotted may be met by the first write only, and ends a node
+ * that starts again. */
 static bool is_whole(const struct attack *attack)
 {
     unsigned count = 0;
     for (unsigned id = 1; id <= attack->sim.options.nodes; id++) {
-        bool runs = attack->sim.nodes[id].core != NULL && takes_part(attack, id);
+        const struct kz_core *core = attack->sim.nodes[id].core;
+        bool runs = core != NULL && core->phase == KZ_RUNNING && takes_part(attack, id);
         count += runs && kz_sim_figures(&attack->sim, id).damaged_index == 0;
     }
     return count > attack->sim.options.nodes / 2;
 }
 
-/* A majority that is whole commits within five election timeouts; whom clients meet among nodes
- * that are no members yet, or any more, find it later. */
+/* Returns: how many of the nodes are out for good. */
+static unsigned count_out(const struct attack *attack)
+{
+    unsigned count = 0;
+    for (unsigned id = 1; id <= attack->sim.options.nodes; id++)
+        count += !takes_part(attack, id);
+    return count;
+}
+
+/* A majority that is whole commits within five election timeouts, or ten where a node is out for
+ * good: more votes are split then, as each is needed. Whom clients meet among nodes that are no
+ * members yet, or any more, find it later. */
 static void recover(struct attack *attack)
 {
     bool all_are_members = attack->sim.options.founders == attack->sim.options.nodes;
-    uint64_t limit_ms = all_are_members ? ELECTIONS_MS : SETTLE_MS;
+    uint64_t elections_ms = count_out(attack) == 0 ? ELECTIONS_MS : 2 * ELECTIONS_MS;
+    uint64_t limit_ms = all_are_members ? elections_ms : SETTLE_MS;
     kz_harm_heal(&attack->harm);
     for (uint64_t end = attack->sim.now_ms + NOTICING_MS; attack->sim.now_ms < end;)
         tick(attack);

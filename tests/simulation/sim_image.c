@@ -12,6 +12,7 @@ static enum kz_status append(void *context, const void *bytes, size_t size)
 {
     struct kz_sim_image *image = context;
 
+    if (size == 0) return KZ_OK; /* of no image at all */
     if (image->size + size > image->capacity) {
         image->capacity = 2 * (image->size + size);
         image->bytes = kz_memory_resize(image->bytes, image->capacity);
