@@ -90,13 +90,19 @@ static void flap(struct kz_harm *harm, uint64_t id, uint64_t until_ms)
 
 /* ---- The disk ---- */
 
-/* Whether every node has met the cluster: before that an empty disk is nothing lost. */
-static bool is_founded(const struct kz_harm *harm)
+/* Whether the first COUNT nodes have met the cluster: before that an empty disk is nothing lost,
+ * and one node alone may have the first entry. */
+static bool have_met(const struct kz_harm *harm, unsigned count)
 {
-    for (unsigned id = 1; id <= harm->sim->options.nodes; id++) {
+    for (unsigned id = 1; id <= count; id++) {
         if (harm->sim->nodes[id].disk.last == 0 && !harm->is_out[id]) return false;
     }
     return true;
+}
+
+static bool is_founded(const struct kz_harm *harm)
+{
+    return have_met(harm, harm->sim->options.nodes);
 }
 
 /* Whether DISK lost one of its entries that are not committed, and may be nobody else's. */
@@ -234,6 +240,7 @@ static void rot(struct kz_harm *harm, uint64_t id, uint64_t number)
                                             KZ_DAMAGE_BOTH};
     struct kz_sim_disk *disk = &harm->sim->nodes[id].disk;
     if (disk->medium == NULL || disk->last == 0) return;
+    if (!have_met(harm, harm->sim->options.founders)) return;
     enum kz_damage damage = places[number % (sizeof places / sizeof places[0])];
     uint64_t back = number / 8 % (number % 8 < 4 ? 3 : disk->last);
     uint64_t index = back < disk->last ? disk->last - back : 1;
