@@ -54,6 +54,7 @@ void kz_bootstrap_mark(struct kz_core *core)
 void kz_bootstrap_give_up(struct kz_core *core)
 {
     struct kz_identity *identity = &core->identity;
+    kz_bootstrap_mark(core);
     for (unsigned i = 0; i < identity->peer_count; i++) {
         if (identity->peers[i].id == core->options.id)
             memset(identity->peers[i].incarnation, 0, KZ_ID_SIZE);

@@ -105,6 +105,24 @@ static bool is_founded(const struct kz_harm *harm)
     return have_met(harm, harm->sim->options.nodes);
 }
 
+/* Whether every member pinned the directory of node ID: who has not met it yet takes an emptied one
+ * for its first. */
+static bool is_known(const struct kz_harm *harm, uint64_t id)
+{
+    const struct kz_sim_node *nodes = harm->sim->nodes;
+    for (unsigned other = 1; other <= harm->sim->options.nodes; other++) {
+        if (other == id || !harm->checks->is_member[other]) continue;
+        const struct kz_identity *theirs = &nodes[other].disk.identity;
+        bool knows = false;
+        for (unsigned i = 0; i < theirs->peer_count && !knows; i++)
+            knows = theirs->peers[i].id == id &&
+                    memcmp(theirs->peers[i].incarnation, nodes[id].disk.identity.incarnation,
+                           KZ_ID_SIZE) == 0;
+        if (!knows) return false;
+    }
+    return true;
+}
+
 /* Whether DISK lost one of its entries that are not committed, and may be nobody else's. */
 static bool lost_some_of_tail(const struct kz_harm *harm, const struct kz_sim_disk *disk)
 {
@@ -141,6 +159,7 @@ static void lose(struct kz_harm *harm, uint64_t id, uint64_t restart_ms, bool al
 {
     struct kz_sim_node *node = &harm->sim->nodes[id];
     if (!is_founded(harm) || harm->is_out[id] || !may_lose(harm, id, 0)) return;
+    if (all && !is_known(harm, id)) return;
     kz_sim_crash(harm->sim, id);
     if (all)
         kz_sim_wipe(harm->sim, id);
