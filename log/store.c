@@ -46,7 +46,6 @@ static enum kz_status status_of(int code)
 {
     switch (code) {
     case MDB_SUCCESS: return KZ_OK;
-    case MDB_NOTFOUND: return KZ_NOT_FOUND;
     case MDB_MAP_FULL:
     case ENOSPC:
     case EDQUOT:
@@ -57,6 +56,7 @@ static enum kz_status status_of(int code)
     case MDB_VERSION_MISMATCH: return KZ_NEWER;
     case MDB_PANIC: return KZ_POISONED;
     case MDB_CORRUPTED:
+    case MDB_NOTFOUND: /* of LMDB's own rows: whoever looks for one of ours asks before */
     case MDB_PAGE_NOTFOUND:
     case MDB_PAGE_FULL: /* a page that says another size than it has */
     case MDB_CURSOR_FULL:

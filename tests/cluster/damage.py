@@ -34,6 +34,7 @@ ENTRIES = 1_500
 PAGE = 4096
 OUTCOME_S = 120.0
 SCRUB = ("--scrub-rate", "20")
+AGAIN = re.compile("a restart (checks the ledger|works them out again)")
 HINT = re.compile(r"--id (\d+) --join and an empty --data directory, then type: (kezek member add .*? --replaces \d+)")
 
 
@@ -169,7 +170,7 @@ class Damage:
             if outcome in ("repaired", "harmless") or HINT.search(last_line(node)):
                 return outcome
             if outcome == "refused":
-                demand("a restart checks" in last_line(node), f"node {node.number} did not say what to do: {last_line(node)}")
+                demand(AGAIN.search(last_line(node)), f"node {node.number} did not say what to do: {last_line(node)}")
             else:
                 demand(outcome in ("signal 6", "signal 7", "signal 11"), f"node {node.number} was ended by {outcome}")
                 demand("may be damaged" in last_line(node), f"the last line after {outcome} is: {last_line(node)}")
