@@ -33,15 +33,7 @@ struct progress {
 
 static int begin(void **state)
 {
-    int failed = set_up(state);
-    if (failed == 0) write_image(ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
-    return failed;
-}
-
-static int end(void **state)
-{
-    free_image();
-    return tear_down(state);
+    return set_up_written(state, ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
 }
 
 static bool head_is_right(const struct kz_log *log)
@@ -336,15 +328,19 @@ static void a_last_page_before_an_earlier_one_gets_no_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_read_as_truth, begin, end),
-        cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, begin, end),
-        cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, begin, end),
-        cmocka_unit_test_setup_teardown(a_cut_file_is_found, begin, end),
+        cmocka_unit_test_setup_teardown(a_flipped_bit_is_never_read_as_truth, begin,
+                                        tear_down_written),
+        cmocka_unit_test_setup_teardown(a_cleared_page_is_never_read_as_truth, begin,
+                                        tear_down_written),
+        cmocka_unit_test_setup_teardown(swapped_pages_are_never_read_as_truth, begin,
+                                        tear_down_written),
+        cmocka_unit_test_setup_teardown(a_cut_file_is_found, begin, tear_down_written),
         cmocka_unit_test_setup_teardown(free_pages_are_looked_at_before_a_write_takes_them, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_last_page_behind_the_file_gets_no_room, begin, end),
+                                        tear_down_written),
+        cmocka_unit_test_setup_teardown(a_last_page_behind_the_file_gets_no_room, begin,
+                                        tear_down_written),
         cmocka_unit_test_setup_teardown(a_last_page_before_an_earlier_one_gets_no_write, begin,
-                                        end),
+                                        tear_down_written),
     };
     return cmocka_run_group_tests_name("damage", tests, NULL, NULL);
 }

@@ -35,15 +35,7 @@ static int as_written(void **state)
 
 static int begin(void **state)
 {
-    int failed = set_up(state);
-    if (failed == 0) write_image(ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
-    return failed;
-}
-
-static int end(void **state)
-{
-    free_image();
-    return tear_down(state);
+    return set_up_written(state, ENTRY_COUNT, FIRST_TERM_2, RESULT_COUNT);
 }
 
 /* ---- Finding rows in the file ---- */
@@ -467,5 +459,5 @@ int main(void)
         cmocka_unit_test_setup(first_pages_that_lie_are_damage_to_the_pages, as_written),
         cmocka_unit_test_setup(an_older_copy_of_the_file_is_refused, as_written),
     };
-    return cmocka_run_group_tests_name("repair", tests, begin, end);
+    return cmocka_run_group_tests_name("repair", tests, begin, tear_down_written);
 }

@@ -21,7 +21,7 @@ uint8_t result_of(uint64_t index)
     return (uint8_t)(index * index % 13);
 }
 
-void write_image(uint32_t count, uint32_t first_term_2, uint32_t result_count)
+static void write_image(uint32_t count, uint32_t first_term_2, uint32_t result_count)
 {
     struct kz_log *log = open_log(directory);
     append(log, first_term_2 - 1, 1);
@@ -44,9 +44,17 @@ void write_image(uint32_t count, uint32_t first_term_2, uint32_t result_count)
     (void)close(file);
 }
 
-void free_image(void)
+int set_up_written(void **state, uint32_t count, uint32_t first_term_2, uint32_t result_count)
+{
+    int failed = set_up(state);
+    if (failed == 0) write_image(count, first_term_2, result_count);
+    return failed;
+}
+
+int tear_down_written(void **state)
 {
     free(image);
+    return tear_down(state);
 }
 
 void write_at(size_t offset, const void *bytes, size_t size)

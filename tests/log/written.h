@@ -10,10 +10,10 @@
 extern uint8_t *image; /* the data file as written */
 extern size_t image_size;
 
-/* Writes entries 1 … COUNT, from FIRST_TERM_2 on of term 2, and the results of the first
- * RESULT_COUNT. */
-void write_image(uint32_t count, uint32_t first_term_2, uint32_t result_count);
-void free_image(void);
+/* Makes the directory, and in it a ledger of the entries 1 … COUNT, from FIRST_TERM_2 on of term 2,
+ * and the results of the first RESULT_COUNT. */
+int set_up_written(void **state, uint32_t count, uint32_t first_term_2, uint32_t result_count);
+int tear_down_written(void **state);
 
 /* Returns: the result of entry INDEX. */
 uint8_t result_of(uint64_t index);
