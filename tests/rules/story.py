@@ -27,6 +27,8 @@ import re
 import subprocess
 import sys
 
+from model.story import POLICY
+
 ZONE_MINUTES = 300
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 HOUR = re.compile(r"\d\d:\d\d")
@@ -52,18 +54,6 @@ FIELDS = {
     "morning": "territory date",
     "grant": "application bulletin",
     "barrier": "",
-}
-POLICY = {
-    "evening": "18:00",
-    "morning": "07:00",
-    "first_priority": 1,
-    "general": 3,
-    "access_days": 3,
-    "access_unit": "working",
-    "referral_days": 5,
-    "stop_list_days": 0,
-    "unused_limit": 3,
-    "register_closed": False,
 }
 WORDS = {"true": True, "false": False, "working": True, "off": False}
 CLOCK = ("publish", "morning", "grant", "barrier")
