@@ -12,6 +12,7 @@
 #define CONNECTIONS 3
 #define ANSWER_MS   3000
 #define NO_REQUEST  0
+#define LARGE_FIT   (KZ_PENDING_HELD_SIZE / KZ_CLIENT_FRAME_SIZE_MAX) /* SUBMITs that are held */
 
 /* A client that says many commands before it hears of the first. */
 struct pipeline {
@@ -374,17 +375,37 @@ static void say_large(struct pipeline *pipeline)
     kz_sim_send(&pipeline->client, &writer);
 }
 
+/* Has COUNT of them held behind a window that is full, by a leader that is cut off. */
+static void say_large_behind_a_window(struct pipeline *pipeline, uint64_t first, unsigned count)
+{
+    apply(pipeline, first, PER_SUBMIT, 0);
+    for (unsigned i = 0; i < count; i++)
+        say_large(pipeline);
+}
+
 static void the_bytes_that_are_held_are_bounded(void **state)
 {
     (void)state;
-    unsigned fit = KZ_PENDING_HELD_SIZE / KZ_CLIENT_FRAME_SIZE_MAX;
     kz_sim_isolate(&sim, leader);
-    apply(&pipelines[0], 1000, PER_SUBMIT, 0);
-    for (unsigned i = 0; i < 2 * fit; i++)
-        say_large(&pipelines[0]);
+    say_large_behind_a_window(&pipelines[0], 1000, 2 * LARGE_FIT);
     hear_all();
     unsigned busy = answered_with(KZ_ANSWER_BUSY, KZ_REASON_PENDING);
-    assert_in_range(busy, fit - 2, fit + 2);
+    assert_in_range(busy, LARGE_FIT - 2, LARGE_FIT + 2);
+}
+
+static void bytes_that_are_held_no_more_are_room(void **state)
+{
+    (void)state;
+    kz_sim_isolate(&sim, leader);
+    say_large_behind_a_window(&pipelines[0], 1000, LARGE_FIT - 2);
+    kz_sim_run(&sim, 20);
+    assert_int_equal(kz_sim_figures(&sim, leader).pending_commands, PER_SUBMIT + LARGE_FIT - 2);
+    kz_sim_disconnect(&pipelines[0].client);
+    pipelines[0].said = 0; /* nobody waits for its answers */
+    kz_sim_run(&sim, 20);
+    say_large_behind_a_window(&pipelines[1], 3000, LARGE_FIT - 2);
+    hear_all();
+    assert_int_equal(answered_with(KZ_ANSWER_BUSY, KZ_REASON_PENDING), 0);
 }
 
 int main(void)
@@ -414,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_held_counts_against_the_bound_in_flight, begin,
                                         end_pipelines),
         cmocka_unit_test_setup_teardown(the_bytes_that_are_held_are_bounded, begin, end_pipelines),
+        cmocka_unit_test_setup_teardown(bytes_that_are_held_no_more_are_room, begin, end_pipelines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
