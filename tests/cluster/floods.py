@@ -121,18 +121,18 @@ def flood(options: argparse.Namespace, draw: random.Random, figures: dict) -> No
             attack.wait_progress(nodes)
             memory, entries = attack.memory_of(leader), attack.last_applied(nodes)
             crowds = idle, slow, deaf = Crowd(leader), Crowd(leader), Crowd(leader)
-            begun = time.monotonic()
+            before = time.monotonic()
             for crowd, count, data in ((deaf, DEAF, deaf_questions()), (slow, SLOW, HELLO), (idle, IDLE, HELLO)):
                 for _ in range(int(count * share)):
                     crowd.add(data)
             record = client.encode(client.application(1) | {"request": client.request_id(draw)})
             rest = [cluster.seal(client.SUBMIT, 1, struct.pack("<HHH", 1, 0, len(record)) + record) for _ in slow.sockets]
-            highest = 0
+            highest, begun = 0, time.monotonic()
             while time.monotonic() - begun < seconds:
                 dribble(slow.sockets, rest)
                 highest = max(highest, attack.memory_of(leader))
                 time.sleep(0.5)
-            appended = attack.last_applied(nodes) - entries
+            appended, took_s = attack.last_applied(nodes) - entries, time.monotonic() - before
             figures |= {"idle": len(idle.sockets), "slow": len(slow.sockets), "deaf": len(deaf.sockets),
                         "refused": sum(crowd.refused for crowd in crowds), "idle_ended": idle.ended(),
                         "slow_ended": slow.ended(), "memory_mib": highest >> 20, "memory_before_mib": memory >> 20}
@@ -144,7 +144,7 @@ def flood(options: argparse.Namespace, draw: random.Random, figures: dict) -> No
         budget = memory + (len(idle.sockets) + len(slow.sockets)) * IDLE_BYTES + len(deaf.sockets) * ACTIVE_BYTES
         budget += appended * LEDGER_BYTES_PER_ENTRY
         figures |= {"budget_mib": budget >> 20, "leader_changes": changes, "acknowledged": load.acknowledged,
-                    "entries_per_minute": round(appended / seconds * 60)}
+                    "entries_per_minute": round(appended / took_s * 60)}
         attack.demand(highest <= budget, f"the leader held {highest} bytes; its budget was {budget}")
         attack.demand(leader.is_running(), "the leader has ended")
         attack.demand(changes == 0 and leader.is_leader(), f"{changes} changes of the leader")
