@@ -15,6 +15,7 @@ to come, so that a jump over a day would publish and open it. Then:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import pathlib
 import random
@@ -54,6 +55,13 @@ class Clock:
         new = self.file.with_suffix(".new")
         new.write_text(text + "\n")
         new.replace(self.file)
+
+
+def remove_shared(pids: list[int]) -> None:
+    """Removes what libfaketime leaves of processes that were killed, as they are where a round fails."""
+    for pid in pids:
+        for name in (f"sem.faketime_sem_{pid}", f"faketime_shm_{pid}"):
+            pathlib.Path("/dev/shm", name).unlink(missing_ok=True)
 
 
 def wrong(nodes: cluster.Cluster, clocks: dict[int, Clock], draw: random.Random, number: int, seed: int) -> tuple[str, float]:
@@ -100,10 +108,12 @@ def turn(options: argparse.Namespace, draw: random.Random, figures: dict) -> Non
     done: dict[str, int] = {}
     acknowledged = 0
     for number in attack.Budget(options):
-        with cluster.Cluster(3) as nodes:
+        with contextlib.ExitStack() as at_end, cluster.Cluster(3) as nodes:
             clocks = {node.number: Clock(node) for node in nodes}
             begun = time.time()
-            nodes.start().wait_ready(30)
+            nodes.start()
+            at_end.callback(remove_shared, [node.process.pid for node in nodes])
+            nodes.wait_ready(30)
             session = client.Session(nodes, draw)
             for command in [*client.town(1), client.vacancy(1, 5)]:
                 session.settle(command | {"request": client.request_id(draw)}, attack.SERVING_S)
