@@ -308,24 +308,40 @@ class Cluster:
         return wait_for(lambda: next((n for n in self.nodes if n.is_leader()), None), timeout, "a leader")
 
 
+LABEL = r'[a-z_]+="[^"\\]*"'
+SAMPLE = re.compile(rf"([a-z_]+)(\{{{LABEL}(?:,{LABEL})*\}})? -?[0-9]+(?:\.[0-9]+)?(?:e[+-][0-9]+)?")
+
+
 def check_exposition(text: str) -> list[str]:
-    """Faults of Prometheus text: a sample without HELP and TYPE before it, a bad name, a repeated series."""
-    faults, types, helps, seen = [], {}, set(), set()
-    for line in text.splitlines():
+    """Faults of Prometheus text: what a parser refuses, a sample without HELP and TYPE before it, a name that does not fit
+    its type, a repeated series."""
+    faults, seen = [], set()
+    types: dict[str, str] = {}
+    helps: dict[str, str] = {}
+    *lines, rest = text.split("\n")
+    if rest:
+        faults.append(f"no end of the line: {rest}")
+    for line in lines:
         if match := re.fullmatch(r"# (HELP|TYPE) ([a-z_]+) (.+)", line):
-            (types.__setitem__(match[2], match[3]) if match[1] == "TYPE" else helps.add(match[2]))
+            told = types if match[1] == "TYPE" else helps
+            if match[2] in told or told is types and match[3] not in ("counter", "gauge", "histogram"):
+                faults.append(f"twice, or no type: {line}")
+            told[match[2]] = match[3]
             continue
-        match = re.fullmatch(r"([a-z_]+)(\{[^}]*\})? (-?[0-9.e+-]+)", line)
+        match = SAMPLE.fullmatch(line)
         if match is None:
             faults.append(f"no sample: {line}")
             continue
         base = re.sub(r"_(bucket|sum|count)$", "", match[1])
         name = base if types.get(base) == "histogram" else match[1]
+        labels = re.findall(r'([a-z_]+)="', match[2] or "")
         if name not in types or name not in helps:
             faults.append(f"no HELP and TYPE before: {line}")
         elif (types[name] == "counter") != name.endswith("_total"):
             faults.append(f"a counter ends in _total, and nothing else does: {line}")
-        if (match[1], match[2]) in seen:
+        elif types[name] != "histogram" and (base != name or "le" in labels):
+            faults.append(f"what a histogram alone has: {line}")
+        if (match[1], match[2]) in seen or len(labels) > len(set(labels)):
             faults.append(f"twice: {line}")
         seen.add((match[1], match[2]))
     return faults
