@@ -4,7 +4,11 @@
 #include "client/wire/members.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define BULLETIN_SIZE 28 /* of one in an answer */
+#define PLACES_SIZE   20
 
 static void read_status(struct kz_reader *reader, struct kezek_status *out)
 {
@@ -121,7 +125,7 @@ static void read_members(struct kz_reader *reader, struct kezek_members *out,
     }
 }
 
-/* ---- Lists: read into ITEMS of KZ_NUMBERS_MAX items; return how many ---- */
+/* ---- Lists of what was asked for, at most KZ_NUMBERS_MAX ---- */
 
 static uint32_t read_positions(struct kz_reader *reader, uint32_t asked,
                                struct kezek_position *items)
@@ -158,30 +162,46 @@ static void read_queue(struct kz_reader *reader, uint32_t asked, struct kezek_qu
     };
 }
 
-static uint32_t read_bulletins(struct kz_reader *reader, struct kezek_bulletin *items)
+/* ---- Lists that are as long as the node makes them ---- */
+
+/* Makes memory for the list whose count is next: of ITEM_SIZE bytes each, READ_SIZE in the answer,
+ * which so bounds what is asked for. Returns: NULL when the reader has failed or without memory. */
+static void *make_list(struct kz_reader *reader, size_t read_size, size_t item_size,
+                       struct kz_contents *out)
 {
     uint32_t count = kz_read_u32(reader);
-    if (count > KZ_NUMBERS_MAX) reader->failed = true;
+    if (count > kz_reader_left(reader) / read_size) reader->failed = true;
+    if (reader->failed) return NULL;
 
-    for (uint32_t i = 0; !reader->failed && i < count; i++) {
+    out->memory = calloc(count + (size_t)1, item_size); /* one more: an empty list has memory too */
+    out->items = out->memory;
+    out->count = count;
+    return out->memory;
+}
+
+static void read_bulletins(struct kz_reader *reader, struct kz_contents *out)
+{
+    struct kezek_bulletin *items = make_list(reader, BULLETIN_SIZE, sizeof *items, out);
+
+    for (uint32_t i = 0; items != NULL && i < out->count; i++) {
         struct kz_bulletin_content content = {0};
         kz_bulletin_content_read(reader, &content);
+        if (reader->failed) return;
         items[i] = (struct kezek_bulletin){
             content.index,       content.birth_year, kz_word(&kz_kind_words, content.kind),
             content.in_priority, content.last_day,   content.free_places,
             content.calls_due,   content.grants};
     }
-    return reader->failed ? 0 : count;
 }
 
-static uint32_t read_places(struct kz_reader *reader, struct kezek_places *items)
+static void read_places(struct kz_reader *reader, struct kz_contents *out)
 {
-    uint32_t count = kz_read_u32(reader);
-    if (count > KZ_NUMBERS_MAX) reader->failed = true;
+    struct kezek_places *items = make_list(reader, PLACES_SIZE, sizeof *items, out);
 
-    for (uint32_t i = 0; !reader->failed && i < count; i++) {
+    for (uint32_t i = 0; items != NULL && i < out->count; i++) {
         struct kz_places_content content = {0};
         kz_places_content_read(reader, &content);
+        if (reader->failed) return;
         const char *state = content.reported        ? "reported"
                             : content.bulletin == 0 ? "open"
                                                     : "bulletin";
@@ -189,16 +209,16 @@ static uint32_t read_places(struct kz_reader *reader, struct kezek_places *items
             content.kindergarten, content.birth_year, kz_word(&kz_kind_words, content.kind), state,
             content.bulletin,     content.free_places};
     }
-    return reader->failed ? 0 : count;
 }
 
 /* ---- By question ---- */
 
-bool kz_contents_read(const struct question *question, struct kz_reader *reader,
-                      struct kz_contents *out)
+enum kezek_code kz_contents_read(const struct question *question, struct kz_reader *reader,
+                                 struct kz_contents *out)
 {
     out->items = &out->one;
     out->count = 1;
+    out->memory = NULL;
     switch (question->what) {
     case KEZEK_ASK_STATUS: read_status(reader, &out->one.status); break;
     case KEZEK_ASK_APPLICATION: read_application(reader, &out->one.application); break;
@@ -212,14 +232,14 @@ bool kz_contents_read(const struct question *question, struct kz_reader *reader,
         out->items = &out->list;
         out->count = read_positions(reader, question->count, out->list.positions);
         break;
-    case KEZEK_ASK_BULLETINS:
-        out->items = &out->list;
-        out->count = read_bulletins(reader, out->list.bulletins);
-        break;
-    default:
-        out->items = &out->list;
-        out->count = read_places(reader, out->list.places);
-        break;
+    case KEZEK_ASK_BULLETINS: read_bulletins(reader, out); break;
+    default: read_places(reader, out); break;
     }
-    return kz_reader_done(reader);
+    if (out->items == NULL) return KEZEK_NO_MEMORY;
+    return kz_reader_done(reader) ? KEZEK_OK : KEZEK_PROTOCOL;
+}
+
+void kz_contents_finish(struct kz_contents *contents)
+{
+    free(contents->memory);
 }

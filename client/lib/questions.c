@@ -168,11 +168,17 @@ static void take_answer(struct kezek_client *client, struct question *question,
         answer.code = KEZEK_NOT_FOUND;
         (void)snprintf(answer.text, sizeof answer.text, "there is no such thing");
         give(client, question, &answer, NULL, 0);
-    } else if (kz_contents_read(question, reader, &contents)) {
-        give(client, question, &answer, contents.items, contents.count);
     } else {
-        give_failure(client, question, KEZEK_PROTOCOL, "the node's answer is malformed");
-        kz_client_close(client, "its answer is malformed");
+        enum kezek_code code = kz_contents_read(question, reader, &contents);
+        if (code == KEZEK_OK) {
+            give(client, question, &answer, contents.items, contents.count);
+        } else if (code == KEZEK_NO_MEMORY) {
+            give_failure(client, question, code, "out of memory for the answer");
+        } else {
+            give_failure(client, question, code, "the node's answer is malformed");
+            kz_client_close(client, "its answer is malformed");
+        }
+        kz_contents_finish(&contents);
     }
 }
 

@@ -77,7 +77,7 @@ static struct kz_query begin_with(struct kezek_question question, kezek_answer_c
 /* ---- Answers under construction ---- */
 
 static struct {
-    uint8_t bytes[4096];
+    uint8_t bytes[KZ_NODE_FRAME_SIZE_MAX];
     struct kz_writer writer;
     struct kz_answer_writer answer;
 } reply;
@@ -344,6 +344,81 @@ static void bulletins_and_places_are_lists(void **state)
     assert_int_equal(places[2].free_places, 4);
 }
 
+static void keep_last_place(void *data, const struct kezek_answer *answer, const void *content,
+                            uint32_t count)
+{
+    const struct kezek_places *places = content;
+    if (places != NULL) places += count - 1;
+    keep(data, answer, places, count);
+}
+
+static void keep_last_bulletin(void *data, const struct kezek_answer *answer, const void *content,
+                               uint32_t count)
+{
+    const struct kezek_bulletin *bulletins = content;
+    if (bulletins != NULL) bulletins += count - 1;
+    keep(data, answer, bulletins, count);
+}
+
+/* A node cuts a list only where its frame ends. */
+static void a_list_may_fill_the_largest_frame(void **state)
+{
+    const uint32_t place_count = (KZ_NODE_FRAME_SIZE_MAX - 52) / 20;
+    const uint32_t bulletin_count = (KZ_NODE_FRAME_SIZE_MAX - 52) / 28;
+    uint64_t tag;
+    (void)state;
+    (void)begin_with((struct kezek_question){.what = KEZEK_ASK_PLACES, .territory = 4},
+                     keep_last_place, sizeof(struct kezek_places), &tag);
+    struct kz_writer *writer = begin_reply(KZ_QUERY_PLACES);
+    kz_write_u32(writer, place_count);
+    for (uint32_t i = 1; i <= place_count; i++)
+        kz_places_content_write(writer, &(struct kz_places_content){.kindergarten = i});
+    say_reply(tag);
+    const struct kezek_places *last_place = got.content.places;
+    expect_content(place_count);
+    assert_int_equal(last_place->kindergarten, place_count);
+
+    (void)begin_with((struct kezek_question){.what = KEZEK_ASK_BULLETINS, .territory = 4},
+                     keep_last_bulletin, sizeof(struct kezek_bulletin), &tag);
+    writer = begin_reply(KZ_QUERY_BULLETINS);
+    kz_write_u32(writer, bulletin_count);
+    for (uint32_t i = 1; i <= bulletin_count; i++)
+        kz_bulletin_content_write(writer, &(struct kz_bulletin_content){.index = i});
+    say_reply(tag);
+    const struct kezek_bulletin *last_bulletin = got.content.bulletins;
+    expect_content(bulletin_count);
+    assert_int_equal(last_bulletin->index, bulletin_count);
+}
+
+static void a_list_that_is_shorter_than_it_says_is_malformed(void **state)
+{
+    static const uint32_t counts[] = {1, 3, UINT32_MAX / 20, UINT32_MAX}; /* there are two */
+    (void)state;
+    for (unsigned i = 0; i < COUNT_OF(counts); i++) {
+        uint64_t tag;
+        (void)begin_with((struct kezek_question){.what = KEZEK_ASK_PLACES, .territory = 4}, keep, 0,
+                         &tag);
+        struct kz_writer *writer = begin_reply(KZ_QUERY_PLACES);
+        kz_write_u32(writer, counts[i]);
+        kz_places_content_write(writer, &(struct kz_places_content){.kindergarten = 1});
+        kz_places_content_write(writer, &(struct kz_places_content){.kindergarten = 2});
+        say_reply(tag);
+        assert_int_equal(got.answer.code, KEZEK_PROTOCOL);
+        scripted_finish(&script);
+    }
+}
+
+static void an_empty_list_is_an_answer(void **state)
+{
+    uint64_t tag;
+    (void)state;
+    (void)begin_with((struct kezek_question){.what = KEZEK_ASK_PLACES, .territory = 4}, keep, 0,
+                     &tag);
+    kz_write_u32(begin_reply(KZ_QUERY_PLACES), 0);
+    say_reply(tag);
+    expect_content(0);
+}
+
 static void keep_members(void *data, const struct kezek_answer *answer, const void *content,
                          uint32_t count)
 {
@@ -560,6 +635,9 @@ int main(void)
         cmocka_unit_test(a_queue_comes_in_the_order_of_calling),
         cmocka_unit_test(more_of_a_queue_than_was_asked_for_is_malformed),
         cmocka_unit_test(bulletins_and_places_are_lists),
+        cmocka_unit_test(a_list_may_fill_the_largest_frame),
+        cmocka_unit_test(a_list_that_is_shorter_than_it_says_is_malformed),
+        cmocka_unit_test(an_empty_list_is_an_answer),
         cmocka_unit_test(members_are_told_with_their_addresses),
         cmocka_unit_test(a_request_and_a_territory_are_told),
         cmocka_unit_test(what_there_is_not_is_not_found),
