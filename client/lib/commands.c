@@ -20,16 +20,22 @@ static bool is_open(const struct kezek_client *client, const struct batch *batch
            client->now_ms < batch->begun_ms + JOIN_MS && kz_batches_has_room(batch, record_size);
 }
 
-static struct batch *open_batch(struct kezek_client *client, size_t record_size)
+/* Puts a record into the last batch, or behind it into a new one. Returns: false without memory. */
+static bool join(struct kezek_client *client, const uint8_t *record, size_t size,
+                 struct waiter waiter)
 {
-    struct batch *batch = client->last_batch;
-    if (batch == NULL || !is_open(client, batch, record_size)) {
-        batch = kz_batches_take(client);
-        if (batch == NULL) return NULL;
-        kz_batches_insert(client, client->last_batch, batch);
+    struct batch *last = client->last_batch;
+    bool joins = last != NULL && is_open(client, last, size);
+    struct batch *batch = joins ? last : kz_batches_take(client);
+    if (batch == NULL) return false;
+
+    if (!kz_batches_add(batch, record, size, waiter)) {
+        if (!joins) kz_batches_keep(client, batch);
+        return false;
     }
+    if (!joins) kz_batches_insert(client, last, batch);
     batch->deadline_ms = client->now_ms + client->timeout_ms;
-    return batch;
+    return true;
 }
 
 void kezek_client_draw_request(struct kezek_client *client, uint8_t out_request[16])
@@ -49,8 +55,7 @@ enum kezek_code kezek_client_submit_record(struct kezek_client *client, uint64_t
         return kz_fail(error, KEZEK_USAGE, "a record of %zu bytes: it has %d to %d", size,
                        KZ_RECORD_HEADER_SIZE, KZ_RECORD_SIZE_MAX);
     }
-    struct batch *batch = open_batch(client, size);
-    if (batch == NULL || !kz_batches_add(batch, record, size, (struct waiter){callback, data})) {
+    if (!join(client, record, size, (struct waiter){callback, data})) {
         return kz_fail(error, KEZEK_NO_MEMORY, "out of memory for a command");
     }
     client->waiting++;
@@ -174,6 +179,7 @@ static bool try_again(struct kezek_client *client, const struct batch *from, str
     if (*again == NULL) {
         *again = kz_batches_take(client);
         if (*again == NULL) return false;
+        (*again)->begun_ms = from->begun_ms;
         (*again)->deadline_ms = from->deadline_ms;
         (*again)->uncertain = from->uncertain;
     }

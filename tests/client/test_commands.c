@@ -395,6 +395,23 @@ static void never_sent_was_not_appended(void **state)
     scripted_finish(&script);
 }
 
+/* Those that are asked later may travel with it, and do not make its time longer. */
+static void what_is_sent_again_keeps_its_end(void **state)
+{
+    uint64_t tag = begin_with(1);
+    (void)state;
+    scripted_pass(&script, 2000);
+    scripted_answer(&script, tag, 1, not_leader);
+    scripted_lose(&script);
+    scripted_submit(&script, 2);
+    scripted_pass(&script, TIMEOUT - 2000);
+    (void)scripted_outcome(&script, 0, 1, KEZEK_UNAVAILABLE);
+    assert_int_equal(script.log.count, 1);
+    scripted_pass(&script, 2000);
+    (void)scripted_outcome(&script, 1, 2, KEZEK_UNAVAILABLE);
+    scripted_finish(&script);
+}
+
 static void sent_and_unanswered_is_unknown(void **state)
 {
     (void)begin_with(1);
@@ -549,6 +566,7 @@ int main(void)
         cmocka_unit_test(the_busy_are_overtaken),
         cmocka_unit_test(a_new_leader_is_not_made_to_wait_for),
         cmocka_unit_test(never_sent_was_not_appended),
+        cmocka_unit_test(what_is_sent_again_keeps_its_end),
         cmocka_unit_test(sent_and_unanswered_is_unknown),
         cmocka_unit_test(lost_with_its_connection_is_unknown),
         cmocka_unit_test(every_answer_before_the_end_says_what_the_end_is),

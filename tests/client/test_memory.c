@@ -47,9 +47,9 @@ static void on_answer(void *data, const struct kezek_answer *answer, const void 
                       uint32_t count)
 {
     (void)data;
-    (void)answer;
-    (void)content;
     (void)count;
+    assert_int_equal(content != NULL, answer->code == KEZEK_OK);
+    assert_int_not_equal(answer->code, KEZEK_PROTOCOL);
     answered++;
 }
 
@@ -76,6 +76,23 @@ static void submit_all(struct kezek_client *client)
     kezek_command_destroy(command);
 }
 
+/* Answers a question about places with one. */
+static void answer_places(struct kezek_client *client, uint64_t now_ms,
+                          const struct kz_frame *question)
+{
+    uint8_t bytes[256];
+    struct kz_answer_writer answer;
+    struct kz_writer writer = kz_writer_init(bytes, sizeof bytes);
+    const struct kz_answer_header header = {.what = KZ_QUERY_PLACES, .found = true};
+
+    if (question->body[0] != KZ_QUERY_PLACES) return;
+    kz_answer_begin(&answer, &writer, &header);
+    kz_write_u32(&writer, 1);
+    kz_places_content_write(&writer, &(struct kz_places_content){.kindergarten = 1});
+    kz_answer_finish(&answer, question->tag);
+    kezek_client_on_bytes(client, now_ms, bytes, kz_writer_size(&writer));
+}
+
 /* Answers every SUBMIT in the output: every second command is unavailable at first. */
 static void answer_all(struct kezek_client *client, uint64_t now_ms)
 {
@@ -95,7 +112,9 @@ static void answer_all(struct kezek_client *client, uint64_t now_ms)
         struct kz_answer answers[KZ_COMMANDS_MAX];
         struct kz_writer writer = kz_writer_init(bytes, sizeof bytes);
         at += size;
-        if (kz_submit_decode(&frame, &commands) != KZ_OK) continue;
+        if (frame.type == KZ_MESSAGE_QUERY) answer_places(client, now_ms, &frame);
+        if (frame.type != KZ_MESSAGE_SUBMIT) continue;
+        assert_int_equal(kz_submit_decode(&frame, &commands), KZ_OK);
         for (unsigned i = 0; i < commands.count; i++) {
             bool later = i % 2 == 1 && now_ms == 1000;
             answers[i] = (struct kz_answer){
@@ -126,6 +145,7 @@ static void work(void)
 {
     const struct kezek_options options = {.endpoints = "a:1", .seed = {1, 2}};
     const struct kezek_question question = {.what = KEZEK_ASK_STATUS};
+    const struct kezek_question places = {.what = KEZEK_ASK_PLACES, .territory = 1};
     const struct kezek_change change = {.what = KEZEK_MEMBER_REMOVE, .node = 2};
     struct kezek_error error = {.code = KEZEK_OK};
     struct kezek_client *client = kezek_client_create(&options, &error);
@@ -137,6 +157,7 @@ static void work(void)
     greet(client, 1000);
     submit_all(client);
     taken += kezek_client_ask(client, 1000, &question, on_answer, NULL, &error) == KEZEK_OK;
+    taken += kezek_client_ask(client, 1000, &places, on_answer, NULL, &error) == KEZEK_OK;
     taken += kezek_client_change(client, 1000, &change, on_changed, NULL, &error) == KEZEK_OK;
     answer_all(client, 1000);
     kezek_client_on_closed(client, 2000, "reset");
@@ -160,11 +181,35 @@ static void every_allocation_may_fail(void **state)
         countdown = 0;
     } while (failed > 0);
     assert_true(n > 20);
-    assert_int_equal(taken, COMMANDS + 2);
+    assert_int_equal(taken, COMMANDS + 3);
+}
+
+static void a_command_that_was_not_taken_is_not_sent(void **state)
+{
+    const struct kezek_options options = {.endpoints = "a:1", .seed = {1, 2}};
+    const uint8_t record[KZ_RECORD_HEADER_SIZE] = {1};
+    const uint8_t *output;
+    (void)state;
+
+    for (unsigned n = 1; n <= 2; n++) { /* its batch's memory, its record's */
+        struct kezek_client *client = kezek_client_create(&options, NULL);
+        greet(client, 1000);
+        countdown = n;
+        assert_int_equal(
+            kezek_client_submit_record(client, 1000, record, sizeof record, on_outcome, NULL, NULL),
+            KEZEK_NO_MEMORY);
+        countdown = 0;
+        assert_int_equal(kezek_client_output(client, &output), 0);
+        assert_int_equal(kezek_client_deadline(client), UINT64_MAX);
+        kezek_client_destroy(client);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(a_command_that_was_not_taken_is_not_sent),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
