@@ -149,6 +149,7 @@ int kz_audit_verify(const struct kz_audit_command *self, int count, char **argum
 
     uint64_t *done =
         mmap(NULL, sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may leave it, it lets nobody wait */
     pid_t child = done == MAP_FAILED ? -1 : fork();
     if (child < 0) {
         kz_report("cannot start the verification: %s", strerror(errno));

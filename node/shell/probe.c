@@ -118,6 +118,8 @@ static enum kz_status probe_in_child(const char *directory, uint64_t map_size, b
 {
     struct progress *progress =
         mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    /* A parent of ours may have it ignored: then nobody can wait for a child's end. */
+    (void)signal(SIGCHLD, SIG_DFL);
     pid_t child = progress == MAP_FAILED ? -1 : fork();
     if (child == 0) {
         probe(directory, map_size, deep, progress);

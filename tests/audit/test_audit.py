@@ -7,6 +7,7 @@ import json
 import pathlib
 import shutil
 import struct
+import subprocess
 import sys
 import unittest
 
@@ -191,6 +192,11 @@ class Reading(audit.Case):
         digests = [self.expect(0, "digest", "--data", self.data, "--at", at).out for at in range(1, 7)]
         self.assertEqual(len(set(digests)), 6)
         self.assertEqual(self.expect(0, "digest", "--data", self.data).out, digests[-1])
+
+    def test_a_parent_that_ignores_its_childrens_ends_changes_nothing(self):
+        words = ["env", "--ignore-signal=CHLD", str(audit.PROGRAM), "verify", "--data", str(self.data)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_directory_in_use_is_refused(self):
         with (self.data / "lock").open("r+") as lock:

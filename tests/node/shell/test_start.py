@@ -215,6 +215,10 @@ class Signals(unittest.TestCase):
             node = self.nodes[1].start().wait_ready()
             self.assertEqual(node.end(number), 0)
 
+    def test_a_parent_that_ignores_its_childrens_ends_leaves_the_node_its_own(self):
+        self.nodes[1].prefix = ["env", "--ignore-signal=CHLD"]
+        self.assertEqual(self.nodes[1].start().wait_ready().stop(), 0)
+
     def test_the_journal_has_a_time_a_level_and_an_event(self):
         self.nodes[1].start().wait_ready().stop()
         for line in self.nodes[1].log().splitlines():
