@@ -118,17 +118,24 @@ enum kz_status kz_loader_start(struct kz_loader *loader, uv_loop_t *loop, struct
                            &(struct kz_worker_options){loop, "kezekd-read", loader, work, on_done});
 }
 
-void kz_loader_finish(struct kz_loader *loader)
+/* Frees loads that no step has heard of: their batches are still ours. */
+static void drop(struct kz_jobs *loads)
 {
-    struct kz_jobs done = kz_worker_finish(&loader->worker);
     struct load *load;
 
-    while ((load = (struct load *)kz_jobs_take(&done)) != NULL) {
-        kz_batch_release(load->batch); /* told to nobody, so still ours */
+    while ((load = (struct load *)kz_jobs_take(loads)) != NULL) {
+        kz_batch_release(load->batch);
         free(load->results);
         free(load);
     }
-    kz_loader_settle(loader);
+}
+
+void kz_loader_finish(struct kz_loader *loader)
+{
+    struct kz_jobs done = kz_worker_finish(&loader->worker);
+
+    drop(&done);
+    drop(&loader->told);
 }
 
 void kz_loader_give(struct kz_loader *loader, const struct kz_load_order *order)
