@@ -49,7 +49,7 @@
  * idle only when nothing went either way, and loses its place at the shorter time only while
  * connections are scarce (nine tenths of them taken). */
 #define KZ_HANDSHAKE_MS      3000   /* from accept to the first whole frame */
-#define KZ_FRAME_MS          10000  /* from a frame's first byte to its last */
+#define KZ_FRAME_MS          10000  /* from a frame's first byte to its last, while it is read */
 #define KZ_IDLE_SCARCE_MS    30000  /* while connections are scarce */
 #define KZ_IDLE_MS           600000 /* otherwise */
 #define KZ_STALLED_MS        30000  /* what is queued for a connection does not shrink below LOW */

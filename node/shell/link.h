@@ -102,6 +102,8 @@ void kz_link_end(struct link *link);
 void kz_link_drop(struct link *link);
 /* Returns: why an open link has lost its place at the time NOW, NULL when it has not. Pure. */
 const char *kz_link_overdue(const struct link *link, uint64_t now);
+/* LINK, which was full, is read from again: the time in between is not its messages'. Pure. */
+void kz_link_drained(struct link *link, uint64_t now);
 void kz_link_handle_closed(struct kz_sockets *sockets);
 
 /* reading.c */

@@ -41,7 +41,7 @@ static void see_drained(struct link *link)
 
     if (link->state != LINK_OPEN || queued(link) > marks_of(link).low) return;
     if (link->is_full) {
-        link->is_full = false;
+        kz_link_drained(link, uv_now(sockets->options.loop));
         kz_link_read_start(link);
     }
     if (link->tells_drained) {

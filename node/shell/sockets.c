@@ -190,13 +190,19 @@ const char *kz_link_overdue(const struct link *link, uint64_t now)
     if (!link->has_spoken && now - link->state_ms > KZ_HANDSHAKE_MS) {
         return "no hello came within 3 seconds";
     }
-    if (link->partial_ms != 0 && now - link->partial_ms > KZ_FRAME_MS) {
+    if (link->partial_ms != 0 && !link->is_full && now - link->partial_ms > KZ_FRAME_MS) {
         return "a message was not complete within 10 seconds";
     }
     if (link->kind != KZ_SOCKET_CLIENT) return NULL;
     uint64_t idle_ms = is_scarce(link->sockets) ? KZ_IDLE_SCARCE_MS : KZ_IDLE_MS;
     if (now - link->active_ms > idle_ms) return "the connection was idle; connect again";
     return NULL;
+}
+
+void kz_link_drained(struct link *link, uint64_t now)
+{
+    link->is_full = false;
+    if (link->partial_ms != 0) link->partial_ms += now - link->full_ms;
 }
 
 static void sweep_link(struct link *link, uint64_t now)

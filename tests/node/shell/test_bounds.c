@@ -18,6 +18,7 @@ static struct link healthy(struct kz_sockets *sockets, enum kz_socket_kind kind)
                          .state = LINK_OPEN,
                          .has_spoken = true,
                          .state_ms = NOW,
+                         .full_ms = NOW,
                          .active_ms = NOW};
 }
 
@@ -38,6 +39,7 @@ static void every_time_is_allowed_to_the_last_millisecond_and_not_beyond(void **
         {offsetof(struct link, partial_ms), 10000, NULL, KZ_SOCKET_CLIENT, 1, false, false},
         {offsetof(struct link, partial_ms), 10001, "complete", KZ_SOCKET_CLIENT, 1, false, false},
         {offsetof(struct link, partial_ms), 10001, "complete", KZ_SOCKET_PEER, 1, false, false},
+        {offsetof(struct link, partial_ms), 30000, NULL, KZ_SOCKET_CLIENT, 1, false, true},
         {offsetof(struct link, full_ms), 30000, NULL, KZ_SOCKET_CLIENT, 1, false, true},
         {offsetof(struct link, full_ms), 30001, "do not take", KZ_SOCKET_CLIENT, 1, false, true},
         {offsetof(struct link, full_ms), 30001, "do not take", KZ_SOCKET_DIALED, 1, false, true},
@@ -68,9 +70,32 @@ static void every_time_is_allowed_to_the_last_millisecond_and_not_beyond(void **
     }
 }
 
+/* Who does not take answers is not read from: his unfinished message loses no time meanwhile. */
+static void the_time_of_a_message_stands_still_while_nothing_is_read(void **state)
+{
+    struct kz_sockets sockets = {.options.connections_max = 100};
+    struct link link = healthy(&sockets, KZ_SOCKET_CLIENT);
+    (void)state;
+
+    link.partial_ms = NOW - 25000;
+    link.full_ms = NOW - 20000;
+    link.is_full = true;
+    assert_null(kz_link_overdue(&link, NOW));
+    kz_link_drained(&link, NOW);
+    assert_false(link.is_full);
+    assert_null(kz_link_overdue(&link, NOW + 5000));
+    assert_non_null(kz_link_overdue(&link, NOW + 5001));
+
+    link = healthy(&sockets, KZ_SOCKET_CLIENT);
+    link.is_full = true;
+    kz_link_drained(&link, NOW + 20000);
+    assert_int_equal(link.partial_ms, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_time_of_a_message_stands_still_while_nothing_is_read),
         cmocka_unit_test(every_time_is_allowed_to_the_last_millisecond_and_not_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
