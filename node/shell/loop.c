@@ -525,7 +525,6 @@ enum kz_status kz_loop_run(const struct kz_options *options, struct kz_directory
 
     node.syncs.election_timeout_ms = options->election_timeout_ms;
     node.start_time_seconds = (double)kz_clocks_real_us() / 1e6;
-    signal(SIGPIPE, SIG_IGN);
     raise_descriptors(options);
     if (uv_loop_init(&node.loop) != 0) return kz_error_set(error, KZ_NO_MEMORY, "no memory");
 

@@ -5,6 +5,7 @@
 #include "node/shell/loop.h"
 #include "node/shell/options.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -34,11 +35,21 @@ static int run(const struct kz_options *options)
     return EXIT_FAILED;
 }
 
+/* What a call says by its error must not end the process besides: a connection that is gone, a file
+ * that is as long as the system lets it be. */
+static void ignore_signals(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
     struct kz_options options;
     struct kz_error error;
     int code = EXIT_OK;
+
+    ignore_signals();
     enum kz_status status = kz_options_read(argc, argv, &options, &error);
 
     if (status != KZ_OK) {

@@ -359,6 +359,17 @@ class DiskFull(unittest.TestCase):
                 self.assertEqual(other.receive(), (ECHO, 1, b"x"))
                 self.assertEqual(node.stop(), 1)
 
+    def test_a_bound_of_the_systems_for_files_is_a_full_disk(self):
+        with cluster.Cluster(1) as nodes:
+            node = nodes[1]
+            node.prefix = ["prlimit", "--fsize=1200000"]
+            node.start().wait_ready()
+            with node.connect() as writer, node.connect() as other:
+                writer.send_raw(b"".join(cluster.seal(WRITE, i) for i in range(20000)))
+                cluster.wait_for(lambda: "File too large" in node.log(), what="the largest file")
+                other.send(ECHO, 1, b"x")
+                self.assertEqual(other.receive(), (ECHO, 1, b"x"))
+                node.kill()
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can mount a small disk")
     def test_when_there_is_room_again_every_write_is_stored(self):
