@@ -42,8 +42,14 @@
 #define KZ_CONNECTIONS_PER_ADDRESS_MAX 256
 #define KZ_CONNECTIONS_LIMIT           60000 /* what --connections accepts at most */
 #define KZ_HANDSHAKES_MAX              1024  /* silent so far; 500 would be full of two addresses */
+#define KZ_ENDING_CONNECTIONS_MAX      1024  /* told to go, and not gone yet; further ones wait */
 #define KZ_PEER_CONNECTIONS_MAX        64    /* accepted at the peer port */
 #define KZ_LISTEN_BACKLOG              1024
+
+/* Descriptors that clients never get: those of peers, the admin port and files. Where a process may
+ * open fewer than all clients need, fewer clients are let in: a vote that can not be written
+ * because its file can not be opened ends the node. */
+#define KZ_DESCRIPTORS_KEPT 256
 
 /* Times. The protocol of clients has no ping and a watcher may be silent for hours: a client is
  * idle only when nothing went either way, and loses its place at the shorter time only while

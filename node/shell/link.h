@@ -76,7 +76,7 @@ struct kz_sockets {
     uint32_t slot_count;
     uint32_t free_count;
     uint64_t generation;
-    uint32_t silent; /* accepted, and no whole frame yet */
+    uint32_t silent; /* clients that were accepted and have not sent a whole frame yet */
     uint8_t *arena;
     size_t arena_used;
     struct link *touched;

@@ -61,12 +61,12 @@ void kz_link_leave_bucket(struct link *link)
 /* Returns: which bound the new link is over, NULL when it is within all. */
 static const char *over_bound(struct kz_sockets *sockets, const struct link *link)
 {
-    if (sockets->silent >= KZ_HANDSHAKES_MAX) return "too many connections have not said hello yet";
     if (link->kind == KZ_SOCKET_PEER) {
         return sockets->figures.open[KZ_SOCKET_PEER] < KZ_PEER_CONNECTIONS_MAX
                    ? NULL
                    : "too many peers are connected";
     }
+    if (sockets->silent >= KZ_HANDSHAKES_MAX) return "too many connections have not said hello yet";
     if (sockets->figures.open[KZ_SOCKET_CLIENT] >= sockets->options.connections_max) {
         return "too many clients are connected (--connections)";
     }
@@ -104,7 +104,7 @@ static void on_connection(uv_stream_t *listener, int status)
     struct link *link = kz_link_create(sockets, kind);
     if (link == NULL) {
         sockets->is_behind[kind] = true;
-        kz_journal(KZ_NOTICE_WARNING, "accept_waits reason=\"out of memory\"");
+        kz_journal(KZ_NOTICE_WARNING, "accept_waits reason=\"out of memory or of places\"");
         return;
     }
     if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0) {

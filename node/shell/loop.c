@@ -3,6 +3,7 @@
 
 #include "node/core/bounds.h"
 #include "node/shell/admin.h"
+#include "node/shell/descriptors.h"
 #include "node/shell/held_pages.h"
 #include "node/shell/images.h"
 #include "node/shell/journal.h"
@@ -16,7 +17,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 enum phase {
@@ -47,7 +47,7 @@ struct node {
     uv_timer_t deadline;
     uv_signal_t terminate;
     uv_signal_t interrupt;
-    bool has_writer, has_loader, has_held_pages, has_handles, has_saver;
+    bool has_writer, has_loader, has_held_pages, has_saver;
     bool was_ready;
     bool is_in_turn;
     bool is_due; /* a turn, whatever came */
@@ -56,6 +56,7 @@ struct node {
     struct kz_error error;
     struct kz_histogram steps;
     uint64_t events;
+    uint32_t connections; /* of clients, that there are descriptors for */
     double start_time_seconds;
 };
 
@@ -381,22 +382,6 @@ static enum kz_status create_core(struct node *node)
     return status;
 }
 
-/* Descriptors for all connections that the options allow, as far as the system grants them. */
-static void raise_descriptors(const struct kz_options *options)
-{
-    struct rlimit limit;
-    rlim_t wanted = options->connections + 512;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
-        kz_journal(KZ_NOTICE_WARNING,
-                   "few_descriptors limit=%llu wanted=%llu hint=\"raise LimitNOFILE or lower "
-                   "--connections\"",
-                   (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
-    }
-}
-
 static enum kz_status listen_everywhere(struct node *node)
 {
     const struct kz_options *options = node->options;
@@ -424,7 +409,6 @@ static void init_handles(struct node *node)
     node->prepare.data = node->check.data = node->wake.data = node->idle.data =
         node->deadline.data = node;
     node->terminate.data = node->interrupt.data = node;
-    node->has_handles = true;
 }
 
 static enum kz_status start_workers(struct node *node)
@@ -459,8 +443,8 @@ static enum kz_status start(struct node *node)
 
     init_handles(node);
     node->sockets = kz_sockets_create(&(struct kz_sockets_options){
-        &node->loop, &node->inbox, (uint32_t)options->connections,
-        (uint32_t)options->connections_per_address, node, on_arena_full});
+        &node->loop, &node->inbox, node->connections, (uint32_t)options->connections_per_address,
+        node, on_arena_full});
     node->admin = kz_admin_create(&(struct kz_admin_options){&node->loop, node, write_page});
     node->arena = kz_arena_create();
     if (node->sockets == NULL || node->admin == NULL || node->arena == NULL) {
@@ -525,8 +509,12 @@ enum kz_status kz_loop_run(const struct kz_options *options, struct kz_directory
 
     node.syncs.election_timeout_ms = options->election_timeout_ms;
     node.start_time_seconds = (double)kz_clocks_real_us() / 1e6;
-    raise_descriptors(options);
-    if (uv_loop_init(&node.loop) != 0) return kz_error_set(error, KZ_NO_MEMORY, "no memory");
+    enum kz_status status =
+        kz_descriptors_grant((uint32_t)options->connections, &node.connections, error);
+    if (status != KZ_OK) return status;
+    int failed = uv_loop_init(&node.loop);
+    if (failed != 0)
+        return kz_error_set(error, KZ_IO, "can not make an event loop: %s", uv_strerror(failed));
 
     node.status = start(&node);
     if (node.status == KZ_OK) {

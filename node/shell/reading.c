@@ -59,7 +59,7 @@ static void add_frame(struct link *link, const struct kz_frame *frame)
 {
     struct kz_sockets *sockets = link->sockets;
 
-    if (!link->has_spoken && link->kind != KZ_SOCKET_DIALED) sockets->silent--;
+    if (!link->has_spoken && link->kind == KZ_SOCKET_CLIENT) sockets->silent--;
     link->has_spoken = true;
     link->partial_ms = 0;
     sockets->figures.frames++;

@@ -14,6 +14,8 @@
 #define SLOT_BITS        16
 #define GOODBYE_SIZE_MAX 512
 #define SCARCE_TENTHS    9
+/* Places for the links of peers: accepted, dialed, and dialed ones that still close. */
+#define PEER_PLACES (KZ_PEER_CONNECTIONS_MAX + 4 * KZ_MEMBERS_MAX)
 
 /* ---- The table ---- */
 
@@ -26,7 +28,8 @@ struct link *kz_link_find(struct kz_sockets *sockets, kz_link number)
 
 struct link *kz_link_create(struct kz_sockets *sockets, enum kz_socket_kind kind)
 {
-    if (sockets->free_count == 0) return NULL;
+    uint32_t kept = kind == KZ_SOCKET_CLIENT ? PEER_PLACES : 0;
+    if (sockets->free_count <= kept) return NULL;
     struct link *link = calloc(1, sizeof *link);
     if (link == NULL) return NULL;
     if (uv_tcp_init(sockets->options.loop, &link->tcp) != 0) {
@@ -105,7 +108,7 @@ void kz_link_opened(struct link *link)
     link->opened_ms = link->state_ms = link->active_ms = uv_now(sockets->options.loop);
     sockets->figures.open[link->kind]++;
     sockets->figures.accepted[link->kind]++;
-    if (link->kind != KZ_SOCKET_DIALED) sockets->silent++;
+    if (link->kind == KZ_SOCKET_CLIENT) sockets->silent++;
     uv_tcp_nodelay(&link->tcp, 1);
     uv_tcp_keepalive(&link->tcp, 1, 60);
     if (link->kind != KZ_SOCKET_CLIENT) bound_silence(link);
@@ -123,8 +126,10 @@ static void leave_open(struct link *link)
 
     if (link->state != LINK_OPEN) return;
     sockets->figures.open[link->kind]--;
-    if (link->kind != KZ_SOCKET_DIALED && !link->has_spoken) sockets->silent--;
-    if (link->kind == KZ_SOCKET_CLIENT) kz_link_leave_bucket(link);
+    if (link->kind == KZ_SOCKET_CLIENT) {
+        if (!link->has_spoken) sockets->silent--;
+        kz_link_leave_bucket(link);
+    }
     kz_inbox_add(sockets->options.inbox,
                  &(struct kz_event){.type = KZ_EVENT_CLOSED, .link = link->number});
 }
@@ -239,11 +244,17 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- All of them ---- */
 
+uint32_t kz_sockets_clients_size(uint32_t connections_max)
+{
+    uint32_t ending =
+        connections_max < KZ_ENDING_CONNECTIONS_MAX ? connections_max : KZ_ENDING_CONNECTIONS_MAX;
+    return connections_max + ending;
+}
+
 struct kz_sockets *kz_sockets_create(const struct kz_sockets_options *options)
 {
     struct kz_sockets *sockets = calloc(1, sizeof *sockets);
-    uint32_t slot_count =
-        options->connections_max + KZ_PEER_CONNECTIONS_MAX + 4 * KZ_MEMBERS_MAX + 1024;
+    uint32_t slot_count = kz_sockets_clients_size(options->connections_max) + PEER_PLACES;
 
     KZ_ASSERT(slot_count <= 1u << SLOT_BITS);
     if (sockets == NULL) return NULL;

@@ -55,6 +55,10 @@ struct kz_sockets_figures {
     uint64_t client_queued_bytes; /* of them, for clients, what has not left yet */
 };
 
+/* Returns: descriptors that clients have at most, those that are told to go and linger included,
+ * where CONNECTIONS_MAX may be connected. */
+uint32_t kz_sockets_clients_size(uint32_t connections_max);
+
 /* Returns: NULL without memory. */
 struct kz_sockets *kz_sockets_create(const struct kz_sockets_options *options);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "node/shell/descriptors.h"
 #include "node/shell/link.h"
 
 #include <setjmp.h>
@@ -92,10 +93,42 @@ static void the_time_of_a_message_stands_still_while_nothing_is_read(void **stat
     assert_int_equal(link.partial_ms, 0);
 }
 
+static void clients_get_the_descriptors_that_the_others_leave(void **state)
+{
+    static const struct {
+        uint64_t limit;
+        uint32_t wanted, clients;
+    } table[] = {
+        {0, 10, 0},
+        {256, 10, 0},
+        {257, 10, 0},
+        {258, 10, 1},
+        {275, 10, 9},
+        {276, 10, 10},
+        {UINT64_MAX, 10, 10},
+        {1024, 10000, 384},
+        {2303, 10000, 1023},
+        {2304, 10000, 1024},
+        {2305, 10000, 1025},
+        {11279, 10000, 9999},
+        {11280, 10000, 10000},
+        {UINT64_MAX, 60000, 60000},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint32_t clients = kz_descriptors_clients(table[i].limit, table[i].wanted);
+        assert_int_equal(clients, table[i].clients);
+        if (clients == 0) continue;
+        assert_true(kz_sockets_clients_size(clients) + KZ_DESCRIPTORS_KEPT <= table[i].limit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_time_of_a_message_stands_still_while_nothing_is_read),
+        cmocka_unit_test(clients_get_the_descriptors_that_the_others_leave),
         cmocka_unit_test(every_time_is_allowed_to_the_last_millisecond_and_not_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

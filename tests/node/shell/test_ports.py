@@ -181,6 +181,49 @@ class Bounds(OneNode):
         self.echoes(talker)
 
 
+class Lingering(OneNode):
+    """Clients who were told to go and stay for as long as they may: 10 have a place beside the 5 that may be connected."""
+    FLAGS = ("--connections", "5", "--connections-per-address", "1000")
+
+    def test_they_take_no_place_of_a_peer(self):
+        bad = with_bad_checksum(cluster.seal(ECHO))
+        for _ in range(60):
+            self.connect().send_raw(bad)
+        cluster.wait_for(lambda: "accept_waits" in self.node.log(), what="a client that waits")
+        with cluster.Connection(self.node.peer) as peer:
+            self.echoes(peer)
+
+        def all_were_answered():
+            metrics = self.node.metrics()
+            return metrics["kezek_bad_frames_total"] + metrics["kezek_connections_refused_total"] == 60
+
+        cluster.wait_for(all_were_answered, 30, what="those that waited")
+
+
+class FewDescriptors(OneNode):
+    """The node may open 400 files, and believes to be able to serve 1,000 clients."""
+    FLAGS = ("--connections", "1000", "--connections-per-address", "1000")
+
+    def setUp(self):
+        self.cluster = self.enterContext(cluster.Cluster(1, *self.FLAGS))
+        self.cluster[1].prefix = ["prlimit", "--nofile=400:400"]
+        self.node = self.cluster[1].start().wait_ready()
+
+    def is_served(self, connection: cluster.Connection) -> bool:
+        try:
+            connection.send(ECHO)
+            return connection.receive()[0] == ECHO
+        except (OSError, EOFError):
+            return False
+
+    def test_a_flood_leaves_enough_to_write_a_vote(self):
+        held = [connection for connection in (self.connect() for _ in range(500)) if self.is_served(connection)]
+        self.assertEqual(len(held), (400 - 256) // 2)
+        held[0].send(VOTE, 0, struct.pack("<Q", 4))
+        self.assertEqual(held[0].receive()[0], VOTE)
+        self.echoes(held[0])
+
+
 class SlowReaders(OneNode):
     def test_a_flood_stops_for_who_does_not_read_and_goes_on_when_he_does(self):
         connection = self.connect()
@@ -274,6 +317,8 @@ class Turns(OneNode):
     def test_silent_connections_are_bounded(self):
         silent = [self.connect() for _ in range(1024)]
         self.assertIn("have not said hello yet", self.connect().goodbye())
+        with cluster.Connection(self.node.peer) as peer:
+            self.echoes(peer)
         silent[0].send(ECHO)
         silent[0].receive()
         self.echoes(self.connect())

@@ -192,6 +192,29 @@ class Directories(unittest.TestCase):
         self.assertIn("identity", self.refused())
 
 
+class Descriptors(unittest.TestCase):
+    def run_with(self, count: int) -> cluster.Node:
+        """A node that may open COUNT files, once it serves or has ended."""
+        node = self.enterContext(cluster.Cluster(1))[1]
+        node.prefix = ["prlimit", f"--nofile={count}:{count}"]
+        node.start()
+        cluster.wait_for(lambda: not node.is_running() or "info ready" in node.log(), what="a start or an end")
+        return node
+
+    def test_with_too_few_it_does_not_start_and_says_so(self):
+        for count in (*range(4, 33), 257):
+            with self.subTest(count):
+                node = self.run_with(count)
+                self.assertEqual(node.wait_exit(), 1)
+                self.assertRegex(node.log(), "oo many open files|may open [0-9]+ files.* raise LimitNOFILE")
+                self.assertFalse((node.directory / "suspect").exists())
+
+    def test_with_enough_for_some_clients_it_lets_those_in(self):
+        node = self.run_with(258)
+        self.assertIn("few_descriptors limit=258 wanted=11280 connections=1 ", node.log())
+        self.assertEqual(node.stop(), 0)
+
+
 class Signals(unittest.TestCase):
     def setUp(self):
         self.nodes = self.enterContext(cluster.Cluster(1))
