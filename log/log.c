@@ -424,6 +424,27 @@ enum kz_status kz_log_read(struct kz_log *log, uint64_t first, uint32_t count_ma
     return status;
 }
 
+struct kz_batch *kz_log_read_members(struct kz_log *log, struct kz_membership_fields *out_members,
+                                     uint64_t *out_index)
+{
+    for (uint32_t i = log->history.membership_count; i > 0; i--) {
+        uint32_t size;
+        struct kz_entry entry;
+        struct kz_error error;
+        struct kz_batch *batch;
+        uint64_t index = log->history.memberships[i - 1];
+        if (kz_log_read_record(log, index, &batch, &error) != KZ_OK) continue;
+        const uint8_t *record = kz_batch_record(batch, 0, &size);
+        if (kz_record_decode(record, size, &entry) == KZ_OK && entry.type == KZ_MEMBERSHIP) {
+            *out_members = entry.membership;
+            *out_index = index;
+            return batch;
+        }
+        kz_batch_release(batch);
+    }
+    return NULL;
+}
+
 enum kz_status kz_log_read_results(struct kz_log *log, uint64_t first, uint32_t count, uint8_t *out,
                                    struct kz_error *error)
 {

@@ -58,6 +58,11 @@ const struct kz_term_run *kz_log_term_runs(const struct kz_log *log, uint32_t *o
 /* Indexes of all `membership` entries in order; valid until the next append. */
 const uint64_t *kz_log_memberships(const struct kz_log *log, uint32_t *out_count);
 
+/* Reads the last membership whose record is sound, in OUT_MEMBERS, of the entry OUT_INDEX. Returns:
+ * the batch that its texts stand in, to be released; NULL when there is none: nothing is set. */
+struct kz_batch *kz_log_read_members(struct kz_log *log, struct kz_membership_fields *out_members,
+                                     uint64_t *out_index);
+
 /* One transaction. First drops every entry ≥ DROP_FROM (0: none), never at or below the applied
  * index (KZ_ASSERT); then appends the batches, which follow the last entry and each other without a
  * gap; then stores RESULT_COUNT result bytes for the entries from RESULT_FIRST on (= applied index

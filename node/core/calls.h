@@ -249,8 +249,14 @@ void kz_replaying_run(struct kz_core *core);
 void kz_replaying_finish(struct kz_core *core);
 /* Returns: the term of entry INDEX of the ledger that is being read; 0 when there is none. */
 uint64_t kz_replaying_term_at(const struct kz_core *core, uint64_t index);
-/* The last entries of the ledger are about to be dropped: leaves the term that they may be of. */
-void kz_replaying_prepare_drop(struct kz_core *core);
+/* Returns: the term of the last entry of the ledger that is being read. */
+uint64_t kz_replaying_last_term(const struct kz_core *core);
+/* Returns: the membership that holds before entry INDEX, behind the applied ones; NULL when its
+ * record is not at hand. */
+const struct kz_membership_fields *kz_replaying_members_before(const struct kz_core *core,
+                                                               uint64_t index);
+/* Goes to the term behind TERM, unless this node is there, or further. */
+void kz_replaying_leave_term(struct kz_core *core, uint64_t term);
 /* The entries from INDEX on, for which loads wait, are no longer in the ledger. */
 void kz_replaying_drop_from(struct kz_core *core, uint64_t index);
 /* Returns: the last entry of the ledger when it is of the stored term, else 0. */

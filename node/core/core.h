@@ -145,10 +145,14 @@ struct kz_core_ledger {
     uint64_t last_index; /* 0: empty */
     uint64_t applied;    /* kz_log_applied_index() */
     const struct kz_term_run *runs;
+    const uint64_t *memberships; /* kz_log_memberships() */
     uint32_t run_count;
+    uint32_t membership_count;
     uint64_t used_bytes;
-    const struct kz_membership_fields *members; /* the last ones in it; whom a node that reads its
-                                                   ledger asks for help. NULL: not known */
+    /* The last ones in it that can be read, whom a node that reads its ledger asks for help; NULL:
+     * none. */
+    const struct kz_membership_fields *members;
+    uint64_t members_index; /* their entry's, 0: none */
 };
 
 struct kz_core_image;

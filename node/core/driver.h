@@ -93,6 +93,11 @@ enum kz_status kz_driver_tick(struct kz_driver *driver, uint64_t now, struct kz_
 enum kz_status kz_driver_receive(struct kz_driver *driver, uint64_t now, uint64_t peer,
                                  const struct kz_frame *frame, struct kz_error *error);
 
+/* As if PEER, which has no entry, were a candidate of TERM: a node that knows of no leader goes to
+ * TERM, without a vote of its own; any other stays where it is. */
+enum kz_status kz_driver_go_to_term(struct kz_driver *driver, uint64_t now, uint64_t peer,
+                                    uint64_t term, struct kz_error *error);
+
 /* Proposes BATCH, whose first index is kz_driver_last_index() + 1 and whose terms are
  * kz_driver_term(). A membership goes alone. Errors: KZ_UNAVAILABLE (not leader, transferring, a
  * change in progress; for a membership: no entry of this term is committed yet, or the new voter

@@ -162,3 +162,13 @@ enum kz_status kz_driver_receive(struct kz_driver *driver, uint64_t now, uint64_
     kz_batch_release(batch);
     return status;
 }
+
+enum kz_status kz_driver_go_to_term(struct kz_driver *driver, uint64_t now, uint64_t peer,
+                                    uint64_t term, struct kz_error *error)
+{
+    KZ_ASSERT(now >= driver->now && peer != 0 && peer != driver->id);
+    driver->now = now;
+    struct raft_message message = {.type = RAFT_REQUEST_VOTE, .server_id = peer};
+    message.request_vote.term = term;
+    return step_message(driver, &message, error);
+}

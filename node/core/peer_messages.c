@@ -218,6 +218,9 @@ static void write_fetch(struct kz_writer *writer, const struct kz_peer_fetch *fe
     kz_write_u64(writer, fetch->index);
     kz_write_u32(writer, fetch->count);
     kz_write_u8(writer, fetch->results);
+    kz_write_bytes(writer, (const uint8_t[3]){0}, 3);
+    kz_write_u64(writer, fetch->term);
+    kz_write_u64(writer, fetch->leave);
 }
 
 static struct kz_peer_fetch read_fetch(struct kz_reader *reader)
@@ -228,6 +231,12 @@ static struct kz_peer_fetch read_fetch(struct kz_reader *reader)
     uint32_t count_max = fetch.results ? KZ_FETCH_RESULTS_MAX : 1;
     if (fetch.count == 0 || fetch.count > count_max) reader->failed = true;
     if (fetch.index == 0 || fetch.index > INT64_MAX) reader->failed = true;
+    if (kz_read_u8(reader) != 0 || kz_read_u16(reader) != 0) reader->failed = true;
+    fetch.term = kz_read_u64(reader);
+    fetch.leave = kz_read_u64(reader);
+    if ((fetch.term == 0) != fetch.results || fetch.term > INT64_MAX) reader->failed = true;
+    if (fetch.leave != 0 && (fetch.results || fetch.leave < fetch.term || fetch.leave >= INT64_MAX))
+        reader->failed = true;
     return fetch;
 }
 
@@ -235,7 +244,6 @@ void kz_peer_fetch_encode(struct kz_writer *writer, const struct kz_peer_fetch *
 {
     uint8_t *frame = begin(writer);
     write_fetch(writer, fetch);
-    kz_write_bytes(writer, (const uint8_t[3]){0}, 3);
     seal(writer, frame, KZ_PEER_FETCH);
 }
 
@@ -243,9 +251,7 @@ enum kz_status kz_peer_fetch_decode(const struct kz_frame *frame, struct kz_peer
 {
     struct kz_reader reader = open_body(frame, KZ_PEER_FETCH);
     struct kz_peer_fetch fetch = read_fetch(&reader);
-    uint8_t zero = kz_read_u8(&reader);
-    uint16_t zeros = kz_read_u16(&reader);
-    if (!kz_reader_done(&reader) || zero != 0 || zeros != 0) return KZ_MALFORMED;
+    if (!kz_reader_done(&reader)) return KZ_MALFORMED;
 
     *out_fetch = fetch;
     return KZ_OK;
@@ -256,9 +262,10 @@ void kz_peer_fetched_encode(struct kz_writer *writer, const struct kz_peer_fetch
     uint8_t *frame = begin(writer);
     write_fetch(writer, &fetched->fetch);
     kz_write_u8(writer, (uint8_t)fetched->state);
-    kz_write_u16(writer, 0);
+    kz_write_bytes(writer, (const uint8_t[7]){0}, 7);
     kz_write_u64(writer, fetched->committed);
     kz_write_u64(writer, fetched->committed_term);
+    kz_write_u64(writer, fetched->lacking_term);
     if (fetched->state == KZ_FETCHED_HERE) kz_write_bytes(writer, fetched->content, fetched->size);
     seal(writer, frame, KZ_PEER_FETCHED);
 }
@@ -269,12 +276,17 @@ enum kz_status kz_peer_fetched_decode(const struct kz_frame *frame,
     struct kz_reader reader = open_body(frame, KZ_PEER_FETCHED);
     struct kz_peer_fetched fetched = {.fetch = read_fetch(&reader)};
     fetched.state = (enum kz_fetched_state)kz_parts_read_below(&reader, KZ_FETCHED_END);
-    uint16_t zeros = kz_read_u16(&reader);
+    static const uint8_t reserved[7];
+    const uint8_t *zeros = kz_read_bytes(&reader, sizeof reserved);
     fetched.committed = kz_read_u64(&reader);
     fetched.committed_term = kz_read_u64(&reader);
+    fetched.lacking_term = kz_read_u64(&reader);
     fetched.size = kz_reader_left(&reader);
     fetched.content = kz_read_bytes(&reader, fetched.size);
-    if (!kz_reader_done(&reader) || zeros != 0) return KZ_MALFORMED;
+    if (!kz_reader_done(&reader) || memcmp(zeros, reserved, sizeof reserved) != 0)
+        return KZ_MALFORMED;
+    if (fetched.lacking_term != 0 && (fetched.state != KZ_FETCHED_ABSENT || fetched.fetch.results))
+        return KZ_MALFORMED;
     if (fetched.committed > fetched.fetch.index) return KZ_MALFORMED;
     if ((fetched.committed == 0) != (fetched.committed_term == 0)) return KZ_MALFORMED;
     if (fetched.state != KZ_FETCHED_HERE) {

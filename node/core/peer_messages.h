@@ -42,13 +42,17 @@
  *                                8    4 count: 1; of results at most 1,024
  *                               12    1 what: 0 the entry, 1 results
  *                               13    3 reserved
- *   TYPE 0x6d fetched            0   13 as in the fetch that it answers
- *                               13    1 state (enum kz_fetched_state)
- *                               14    2 reserved
- *                               16    8 index up to which the answerer knows that all is committed,
+ *                               16    8 term of the entry, 0 of results
+ *                               24    8 the term that is to be left by who lacks the entry, 0: none
+ *   TYPE 0x6d fetched            0   32 as in the fetch that it answers
+ *                               32    1 state (enum kz_fetched_state)
+ *                               33    7 reserved
+ *                               40    8 index up to which the answerer knows that all is committed,
  *                                       at most that of the fetch; 0: none
- *                               24    8 term of its entry there
- *                               32    … when it is here: the entry as in a batch (log/batch.h), or
+ *                               48    8 term of its entry there
+ *                               56    8 its durable term, when it lacks the entry: it has none
+ *                                       there, or one of another term; else 0
+ *                               64    … when it is here: the entry as in a batch (log/batch.h), or
  *                                       the results
  *
  * A hello may come again on a link: it is the speaker's present state. */
@@ -120,18 +124,20 @@ struct kz_peer_pair {
 #define KZ_FETCH_RESULTS_MAX 1024
 /* Holds any FETCHED. */
 #define KZ_PEER_FETCHED_SIZE_MAX \
-    (KZ_FRAME_HEADER_SIZE + 32 + KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX)
+    (KZ_FRAME_HEADER_SIZE + 64 + KZ_ENTRY_PREFIX_SIZE + KZ_RECORD_SIZE_MAX)
 
 /* What a node whose own copy is damaged asks for. */
 struct kz_peer_fetch {
     uint64_t index;
     uint32_t count;
     bool results;
+    uint64_t term;  /* of the entry; 0: results */
+    uint64_t leave; /* who lacks the entry and has no leader is to leave this term; 0: none */
 };
 
 enum kz_fetched_state {
     KZ_FETCHED_HERE = 0,
-    KZ_FETCHED_ABSENT = 1,  /* not stored here, or its result is not */
+    KZ_FETCHED_ABSENT = 1,  /* that entry, or its result, is not stored here */
     KZ_FETCHED_DAMAGED = 2, /* this node's copy is damaged too */
     KZ_FETCHED_END,
 };
@@ -141,6 +147,7 @@ struct kz_peer_fetched {
     enum kz_fetched_state state;
     uint64_t committed; /* all up to it is known to be committed there; at most the fetch's index */
     uint64_t committed_term;
+    uint64_t lacking_term;  /* ABSENT: the durable term of who lacks the entry; 0: it may have it */
     const uint8_t *content; /* when it is HERE; of the frame */
     size_t size;
 };

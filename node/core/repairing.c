@@ -16,7 +16,7 @@
 
 /* ---- The table ---- */
 
-static bool is_of_results(const struct kz_repair *repair)
+bool kz_repairing_is_of_results(const struct kz_repair *repair)
 {
     return repair->fault.damage == KZ_DAMAGE_RESULTS;
 }
@@ -25,23 +25,16 @@ static struct kz_repair *find(struct kz_core *core, uint64_t index, bool results
 {
     for (int i = 0; i < KZ_REPAIRS_MAX; i++) {
         struct kz_repair *repair = &core->repairing.repairs[i];
-        if (repair->fault.index == index && is_of_results(repair) == results) return repair;
+        if (repair->fault.index == index && kz_repairing_is_of_results(repair) == results)
+            return repair;
     }
     return NULL;
-}
-
-static void drop_help(struct kz_help *help)
-{
-    kz_batch_release(help->entry);
-    free(help->results);
-    help->entry = NULL;
-    help->results = NULL;
 }
 
 static void forget(struct kz_repair *repair)
 {
     for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++)
-        drop_help(&repair->helps[i]);
+        kz_evidence_drop(&repair->helps[i]);
     *repair = (struct kz_repair){0};
 }
 
@@ -52,27 +45,14 @@ static void end(struct kz_core *core, struct kz_repair *repair)
     kz_storing_load_again(core);
 }
 
-/* Returns: what PEER said of REPAIR, made when it is new; NULL for one too many. */
-static struct kz_help *help_of(struct kz_repair *repair, uint64_t peer)
-{
-    for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++) {
-        struct kz_help *help = &repair->helps[i];
-        if (help->peer == peer || help->peer == 0) {
-            help->peer = peer;
-            return help;
-        }
-    }
-    return NULL;
-}
-
 void kz_repairing_note_damaged(struct kz_core *core, const struct kz_peer_fetch *fetch,
                                uint64_t peer)
 {
     struct kz_repair *repair = find(core, fetch->index, fetch->results);
     if (repair == NULL || repair->ticket != 0) return; /* the order under way may be of its help */
-    struct kz_help *help = help_of(repair, peer);
+    struct kz_help *help = kz_evidence_of(repair, peer);
     if (help == NULL) return;
-    drop_help(help);
+    kz_evidence_drop(help);
     help->state = KZ_HELP_DAMAGED;
 }
 
@@ -132,11 +112,11 @@ static void halt_beyond_repair(struct kz_core *core, uint64_t index)
 static void help_oneself(struct kz_core *core, struct kz_repair *repair)
 {
     uint64_t index = repair->fault.index;
-    if (core->phase != KZ_RUNNING || is_of_results(repair)) return;
+    if (core->phase != KZ_RUNNING || kz_repairing_is_of_results(repair)) return;
     const struct kz_batch *cached = kz_driver_cached(core->driver, index);
     struct kz_batch *entry = cached == NULL ? NULL : kz_batch_slice(cached, index, index + 1);
     if (entry == NULL) return;
-    struct kz_help *help = help_of(repair, core->options.id);
+    struct kz_help *help = kz_evidence_of(repair, core->options.id);
     help->state = KZ_HELP_GIVEN;
     help->entry = entry;
 }
@@ -187,46 +167,62 @@ bool kz_repairing_on_fault(struct kz_core *core, struct kz_load_underway *load,
 
 /* ---- Asking ---- */
 
-/* Whom this node knows; while it reads its ledger the last membership there, not the one that it
- * has come to, whose members may be gone. */
-static const struct kz_membership_fields *members_of(const struct kz_core *core)
+bool kz_repairing_is_of_tail(const struct kz_core *core, const struct kz_repair *repair)
+{
+    return core->phase == KZ_REPLAYING && !kz_repairing_is_of_results(repair) &&
+           repair->fault.index > 1 && repair->fault.index > core->replay.applied;
+}
+
+bool kz_repairing_is_over(const struct kz_core *core, const struct kz_repair *repair)
+{
+    return core->now_ms - repair->begun_ms >= GRACE_MS;
+}
+
+const struct kz_membership_fields *kz_repairing_members(const struct kz_core *core)
 {
     return core->phase == KZ_RUNNING ? kz_core_members(core) : &core->dial.fields;
+}
+
+/* Returns: the term of the entry; 0: it is of results. */
+static uint64_t term_of(const struct kz_core *core, const struct kz_repair *repair)
+{
+    bool is_of_results = kz_repairing_is_of_results(repair);
+    return is_of_results ? 0 : kz_helping_term_at(core, repair->fault.index);
+}
+
+/* What the others are asked for. */
+static struct kz_peer_fetch fetch_of(const struct kz_core *core, const struct kz_repair *repair)
+{
+    struct kz_peer_fetch fetch = {.index = repair->fault.index,
+                                  .count = repair->fault.count,
+                                  .results = kz_repairing_is_of_results(repair),
+                                  .term = term_of(core, repair)};
+    if (kz_repairing_is_of_tail(core, repair) && kz_repairing_is_over(core, repair))
+        fetch.leave = kz_replaying_last_term(core);
+    return fetch;
 }
 
 static void ask(struct kz_core *core, struct kz_repair *repair)
 {
     uint8_t frame[KZ_PEER_SMALL_SIZE_MAX];
     struct kz_writer writer = kz_writer_init(frame, sizeof(frame));
-    kz_peer_fetch_encode(&writer, &(struct kz_peer_fetch){repair->fault.index, repair->fault.count,
-                                                          is_of_results(repair)});
-    const struct kz_membership_fields *members = members_of(core);
+    const struct kz_peer_fetch fetch = fetch_of(core, repair);
+    kz_peer_fetch_encode(&writer, &fetch);
+    const struct kz_membership_fields *members = kz_repairing_members(core);
     for (unsigned i = 0; i < members->count; i++) {
         uint64_t id = members->members[i].id;
         if (id == core->options.id) continue;
-        const struct kz_help *help = help_of(repair, id);
+        const struct kz_help *help = kz_evidence_of(repair, id);
         if (help != NULL && help->state == KZ_HELP_GIVEN) continue;
         kz_peers_send(core, id, frame, kz_writer_size(&writer));
     }
     repair->asked_ms = core->now_ms;
 }
 
-/* Returns: whether FETCHED shows that the entry, of the tail, was not committed and can not be any
- * more: another one is, in its place or before it. */
-static bool contradicts(const struct kz_core *core, const struct kz_repair *repair,
-                        const struct kz_peer_fetched *fetched)
-{
-    if (core->phase != KZ_REPLAYING || is_of_results(repair) || repair->fault.index == 1)
-        return false;
-    return fetched->committed > core->replay.applied &&
-           fetched->committed_term != kz_helping_term_at(core, fetched->committed);
-}
-
 void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
                              const struct kz_frame *frame)
 {
     struct kz_peer_fetched fetched;
-    struct kz_batch *entry = NULL;
     if (kz_peer_fetched_decode(frame, &fetched) != KZ_OK) {
         kz_peers_refuse(core, peer->accepted, KZ_REFUSED_MALFORMED, "a fetched is malformed");
         return;
@@ -234,88 +230,11 @@ void kz_repairing_on_fetched(struct kz_core *core, const struct kz_peer *peer,
     const struct kz_peer_fetch *fetch = &fetched.fetch;
     struct kz_repair *repair = find(core, fetch->index, fetch->results);
     if (repair == NULL || repair->fault.count != fetch->count || repair->ticket != 0) return;
-
-    if (contradicts(core, repair, &fetched)) repair->is_overwritten = true;
-    struct kz_help *help = help_of(repair, peer->id);
-    if (help == NULL || help->state == KZ_HELP_GIVEN) return;
-    if (fetched.state != KZ_FETCHED_HERE) {
-        bool is_damaged = fetched.state == KZ_FETCHED_DAMAGED;
-        help->state = is_damaged ? KZ_HELP_DAMAGED : KZ_HELP_ABSENT;
-        return;
-    }
-    if (fetch->results) {
-        help->state = KZ_HELP_GIVEN;
-        help->results = kz_memory_resize(NULL, fetched.size);
-        memcpy(help->results, fetched.content, fetched.size);
-    } else if (kz_batch_parse(fetch->index, 1, fetched.content, fetched.size, &entry) != KZ_OK) {
-        help->state = KZ_HELP_WRONG;
-    } else if (kz_batch_term(entry, 0) != kz_helping_term_at(core, fetch->index)) {
-        help->state = KZ_HELP_ABSENT;
-        kz_batch_release(entry);
-    } else {
-        help->state = KZ_HELP_GIVEN;
-        help->entry = entry;
-    }
+    if (fetch->term != term_of(core, repair)) return;
+    kz_evidence_take(core, repair, peer->id, &fetched);
 }
 
 /* ---- Deciding ---- */
-
-static bool are_alike(const struct kz_repair *repair, const struct kz_help *a,
-                      const struct kz_help *b)
-{
-    if (b->state != KZ_HELP_GIVEN) return false;
-    if (is_of_results(repair)) return memcmp(a->results, b->results, repair->fault.count) == 0;
-    return a->entry->size == b->entry->size &&
-           memcmp(a->entry->bytes, b->entry->bytes, a->entry->size) == 0;
-}
-
-/* What the voters but this one said of a damaged entry. */
-struct tally {
-    unsigned voters; /* this node's vote among them */
-    unsigned others;
-    unsigned silent;
-    unsigned given;
-    unsigned alike; /* of those, what LIKE is */
-    unsigned absent;
-    unsigned wrong;
-};
-
-static struct tally count(const struct kz_core *core, struct kz_repair *repair,
-                          const struct kz_help *like)
-{
-    struct tally tally = {0};
-    const struct kz_membership_fields *members = members_of(core);
-    for (unsigned i = 0; i < members->count; i++) {
-        const struct kz_member *member = &members->members[i];
-        if (member->role != KZ_VOTER) continue;
-        tally.voters++;
-        if (member->id == core->options.id) continue;
-        const struct kz_help *help = help_of(repair, member->id);
-        tally.others++;
-        tally.silent += help == NULL || help->state == KZ_HELP_NONE;
-        if (help == NULL) continue;
-        tally.given += help->state == KZ_HELP_GIVEN;
-        tally.absent += help->state == KZ_HELP_ABSENT;
-        tally.wrong += help->state == KZ_HELP_WRONG;
-        tally.alike += like != NULL && are_alike(repair, like, help);
-    }
-    return tally;
-}
-
-static bool is_over(const struct kz_core *core, const struct kz_repair *repair)
-{
-    return core->now_ms - repair->begun_ms >= GRACE_MS;
-}
-
-/* Returns: whether HELP may be taken though nothing here says what stood there: a majority of the
- * voters has it without this node, or nobody who answered has anything else. */
-static bool is_proof(const struct kz_core *core, struct kz_repair *repair,
-                     const struct kz_help *help)
-{
-    struct tally said = count(core, repair, help);
-    if (said.alike > said.voters / 2) return true;
-    return said.alike == said.given && (said.silent == 0 || is_over(core, repair));
-}
 
 /* Returns: an answer that may be tried; NULL when there is none (yet). */
 static const struct kz_help *choose(const struct kz_core *core, struct kz_repair *repair)
@@ -323,15 +242,18 @@ static const struct kz_help *choose(const struct kz_core *core, struct kz_repair
     for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++) {
         const struct kz_help *help = &repair->helps[i];
         if (help->state != KZ_HELP_GIVEN) continue;
-        if (repair->fault.damage == KZ_DAMAGE_RECORD || is_proof(core, repair, help)) return help;
+        if (repair->fault.damage == KZ_DAMAGE_RECORD || kz_evidence_is_proof(core, repair, help))
+            return help;
     }
     return NULL;
 }
 
-/* Returns: whether the entry may be dropped: not when it is in memory, where raft has it. */
-static bool may_drop(const struct kz_core *core, const struct kz_repair *repair)
+/* Returns: whether the entry may be dropped: not when nothing that waits has led to it. */
+static bool may_drop(const struct kz_core *core, struct kz_repair *repair)
 {
-    return repair->is_overwritten && kz_storing_start_waits_for(core, repair->fault.index);
+    if (!kz_repairing_is_of_tail(core, repair)) return false;
+    return (repair->is_overwritten || kz_evidence_is_lacked(core, repair)) &&
+           kz_storing_start_waits_for(core, repair->fault.index);
 }
 
 /* HELP: what to repair it with; NULL: the records here, or nothing, when it may be dropped. */
@@ -341,7 +263,7 @@ static void order(struct kz_core *core, struct kz_repair *repair, const struct k
     repair->ticket = ++repairing->last_ticket;
     repair->giver = help != NULL ? help->peer : 0;
     repair->drops = help == NULL && may_drop(core, repair);
-    if (repair->drops) kz_replaying_prepare_drop(core);
+    if (repair->drops) kz_replaying_leave_term(core, kz_replaying_last_term(core));
     repairing->orders[repairing->order_count++] = (struct kz_repair_order){
         .ticket = repair->ticket,
         .index = repair->fault.index,
@@ -357,9 +279,10 @@ static void order(struct kz_core *core, struct kz_repair *repair, const struct k
  * do not go on without this node, or can get it from nobody. */
 static bool is_hopeless(const struct kz_core *core, struct kz_repair *repair)
 {
-    struct tally said = count(core, repair, NULL);
+    struct kz_tally said = kz_evidence_count(core, repair, NULL);
     if (said.voters == 0 || said.silent > 0) return false;
-    bool is_fixed = !is_of_results(repair) && repair->fault.index <= kz_helping_committed(core);
+    bool is_fixed =
+        !kz_repairing_is_of_results(repair) && repair->fault.index <= kz_helping_committed(core);
     return is_fixed || said.absent <= said.voters / 2;
 }
 
@@ -372,12 +295,12 @@ static bool is_given_up(const struct kz_core *core, struct kz_repair *repair)
         return false;
     }
     if (repair->hopeless_ms == 0) repair->hopeless_ms = core->now_ms;
-    return members_of(core)->count == 1 || core->now_ms - repair->hopeless_ms >= GRACE_MS;
+    return kz_repairing_members(core)->count == 1 || core->now_ms - repair->hopeless_ms >= GRACE_MS;
 }
 
 static void halt_hopeless(struct kz_core *core, struct kz_repair *repair)
 {
-    struct tally said = count(core, repair, NULL);
+    struct kz_tally said = kz_evidence_count(core, repair, NULL);
     if (said.wrong > 0) {
         halt_beyond_repair(core, repair->fault.index);
         return;
@@ -401,9 +324,9 @@ static void halt_hopeless(struct kz_core *core, struct kz_repair *repair)
  * the others may need this node to come so far. */
 static bool needs_a_start(const struct kz_core *core, struct kz_repair *repair)
 {
-    if (!is_of_results(repair)) return false;
+    if (!kz_repairing_is_of_results(repair)) return false;
     if (core->results.stored >= repair->fault.index + KZ_FETCH_RESULTS_MAX) return false;
-    return count(core, repair, NULL).silent == 0 || is_over(core, repair);
+    return kz_evidence_count(core, repair, NULL).silent == 0 || kz_repairing_is_over(core, repair);
 }
 
 static void halt_for_a_start(struct kz_core *core, const struct kz_repair *repair)
@@ -419,29 +342,28 @@ static void tell(struct kz_core *core, struct kz_repair *repair)
 {
     if (core->now_ms - repair->told_ms < TELL_MS) return;
     repair->told_ms = core->now_ms;
-    struct tally said = count(core, repair, NULL);
+    struct kz_tally said = kz_evidence_count(core, repair, NULL);
     kz_core_notice(
         core, KZ_NOTICE_WARNING,
         "entry_awaited index=%llu place=%s silent=%u absent=%u damaged=%u hint=\"%s\"",
         (unsigned long long)repair->fault.index, place_text(repair->fault.damage), said.silent,
         said.absent, said.others - said.silent - said.given - said.absent - said.wrong,
         said.silent > 0 ? "it is taken from a node that has it: start those that are down"
-                        : "the others lack it: it is dropped once they commit another");
+                        : "the others lack it: it is dropped once a majority of them is sure");
 }
 
 static void run(struct kz_core *core, struct kz_repair *repair)
 {
     if (repair->fault.index == 0 || repair->ticket != 0) return;
     bool is_due = repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS;
-    if (repair->fault.damage == KZ_DAMAGE_LEAF || may_drop(core, repair)) {
+    bool is_of_leaf = repair->fault.damage == KZ_DAMAGE_LEAF;
+    const struct kz_help *help = is_of_leaf ? NULL : choose(core, repair);
+    if (help != NULL) {
+        order(core, repair, help);
+    } else if (is_of_leaf || may_drop(core, repair)) {
         if (!is_due) return;
         repair->asked_ms = core->now_ms;
         order(core, repair, NULL);
-        return;
-    }
-    const struct kz_help *help = choose(core, repair);
-    if (help != NULL) {
-        order(core, repair, help);
     } else if (needs_a_start(core, repair)) {
         halt_for_a_start(core, repair);
     } else if (is_given_up(core, repair)) {
@@ -512,14 +434,14 @@ static void on_mismatch(struct kz_core *core, struct kz_repair *repair)
 {
     kz_core_notice(core, KZ_NOTICE_WARNING, "repair_refused index=%llu from=%llu",
                    (unsigned long long)repair->fault.index, (unsigned long long)repair->giver);
-    struct kz_help *given = help_of(repair, repair->giver);
+    struct kz_help *given = kz_evidence_of(repair, repair->giver);
     for (unsigned i = 0; i < KZ_MEMBERS_MAX; i++) {
         struct kz_help *help = &repair->helps[i];
-        if (help == given || !are_alike(repair, given, help)) continue;
-        drop_help(help);
+        if (help == given || !kz_evidence_is_alike(repair, given, help)) continue;
+        kz_evidence_drop(help);
         help->state = KZ_HELP_WRONG;
     }
-    drop_help(given);
+    kz_evidence_drop(given);
     given->state = KZ_HELP_WRONG;
 }
 

@@ -17,22 +17,32 @@
  * the records, so that an entry of the same index and term is the same entry (Raft's Log Matching).
  * That others are heard first is for nodes whose memory lied to them.
  *
- * An entry of the tail may be one that nobody has any more: it was not committed, and the others
- * went on without it. Their answers say up to where all is committed, and the term there. When this
- * ledger has another term in that place, its entries from there on were not committed (State
- * Machine Safety) and never can be: the majority that committed the other one has left their terms,
- * so that no leader counts what this node said it stores. The damaged one, at that place or behind
- * it, is dropped with all behind it, as raft would have them overwritten: before raft starts here,
- * and the node leaves their term first, in which it would be found to have less than it said
- * (standing.h). That another node lacks the entry proves nothing.
+ * An entry of the tail may be one that nobody has any more, as it was not committed. Two things
+ * prove that it was not, and never can be:
+ *
+ *   overwritten   One other node knows all to be committed up to a place where this ledger has
+ *                 another term: at the damaged entry, or before it (State Machine Safety). The
+ *                 majority that committed the other one has left the terms of those here.
+ *   lacked        A majority of the voters, this node not counted, has nothing or another term in
+ *                 that place, each while its term is durably behind the last one of this ledger. A
+ *                 majority that committed it would share a node with this one. That node had it,
+ *                 and lost it to a later leader, who lacked it: then it was not committed (Leader
+ *                 Completeness). Or it takes it yet: from a later leader alone, who counts nothing
+ *                 that this node said in these terms. The voters are those that were appointed
+ *                 before the entry: a leader of its term goes by these, or by one change behind it.
+ *                 After a second, who lacks it and knows of no leader is asked to leave the term.
+ *
+ * Then it is dropped with all behind it, as raft would have them overwritten: before raft starts
+ * here, and the node leaves their term first, in which it would be found to have less than it said
+ * (standing.h). That a minority lacks the entry proves nothing.
  *
  * Invariants:
  * 1. What waits for a damaged entry waits until it is repaired: it is never skipped, served
- *    otherwise, or dropped without the proof that another is committed in its place or before it.
+ *    otherwise, or dropped without one of the two proofs.
  * 2. A node answers from a sound record alone; its leaf may be damaged. Who asks for an entry says
  *    by this that its own copy is.
- * 3. When all voters answered, none has it, and those who lack it do not go on without this node,
- *    it halts and names the entry. Damaged on all voters, all of them do. */
+ * 3. When all voters answered, none has it, and those who lack it are no majority, it halts and
+ * names the entry. Damaged on all voters, all of them do. */
 #ifndef KZ_REPAIRING_H
 #define KZ_REPAIRING_H
 
@@ -44,7 +54,7 @@
 enum kz_help_state {
     KZ_HELP_NONE,
     KZ_HELP_GIVEN,
-    KZ_HELP_ABSENT,  /* it has no such entry (yet), or another one there */
+    KZ_HELP_ABSENT,  /* it has no such entry (yet), or one of another term there */
     KZ_HELP_DAMAGED, /* its copy is damaged too */
     KZ_HELP_WRONG,   /* what it gave is not what stood here */
 };
@@ -52,6 +62,7 @@ enum kz_help_state {
 struct kz_help {
     uint64_t peer; /* 0: unused */
     enum kz_help_state state;
+    uint64_t lacking_term; /* ABSENT: its durable term when it said so; 0: it may have it */
     struct kz_batch *entry;
     uint8_t *results;
 };
@@ -64,7 +75,7 @@ struct kz_repair {
     uint64_t asked_ms;    /* 0: not yet */
     uint64_t told_ms;     /* when the journal was last told of it */
     uint64_t hopeless_ms; /* since when waiting changes nothing; 0: it may */
-    bool is_overwritten;  /* others committed another entry in its place, or before it */
+    bool is_overwritten;  /* that is proven */
     bool drops;           /* the order under way drops it */
     struct kz_help helps[KZ_MEMBERS_MAX];
 };
@@ -87,6 +98,7 @@ struct kz_scrub {
 struct kz_load_underway;
 struct kz_peer;
 struct kz_peer_fetch;
+struct kz_peer_fetched;
 
 void kz_repairing_finish(struct kz_core *core);
 void kz_repairing_begin_step(struct kz_core *core);
@@ -108,6 +120,50 @@ uint64_t kz_repairing_wake(const struct kz_core *core);
 bool kz_repairing_is_open(const struct kz_core *core, uint64_t index);
 /* Returns: an entry that is damaged here and not repaired yet; 0: none known. */
 uint64_t kz_repairing_index(const struct kz_core *core);
+
+/* Returns: whether it is of results, not of an entry. */
+bool kz_repairing_is_of_results(const struct kz_repair *repair);
+/* Returns: whether the entry is of the tail, behind what is known to be committed, and raft has not
+ * heard of it: it may be dropped when one of the proofs is there. */
+bool kz_repairing_is_of_tail(const struct kz_core *core, const struct kz_repair *repair);
+/* Returns: whether the others had their time to answer. */
+bool kz_repairing_is_over(const struct kz_core *core, const struct kz_repair *repair);
+/* Whom this node knows; while it reads its ledger the last membership there, not the one that it
+ * has come to, whose members may be gone. */
+const struct kz_membership_fields *kz_repairing_members(const struct kz_core *core);
+
+/* evidence.c */
+
+/* What the voters but this one said of a damaged entry. */
+struct kz_tally {
+    unsigned voters; /* this node's vote among them */
+    unsigned others;
+    unsigned silent;
+    unsigned given;
+    unsigned alike; /* of those, what LIKE is */
+    unsigned absent;
+    unsigned wrong;
+};
+
+/* Returns: what PEER said of REPAIR, made when it is new; NULL for one too many. */
+struct kz_help *kz_evidence_of(struct kz_repair *repair, uint64_t peer);
+/* Keeps what PEER says. */
+void kz_evidence_take(const struct kz_core *core, struct kz_repair *repair, uint64_t peer,
+                      const struct kz_peer_fetched *fetched);
+/* Forgets what HELP brought. */
+void kz_evidence_drop(struct kz_help *help);
+/* Returns: whether B brought what A, which is given, did. */
+bool kz_evidence_is_alike(const struct kz_repair *repair, const struct kz_help *a,
+                          const struct kz_help *b);
+/* LIKE may be NULL. */
+struct kz_tally kz_evidence_count(const struct kz_core *core, struct kz_repair *repair,
+                                  const struct kz_help *like);
+/* Returns: whether HELP may be taken though nothing here says what stood there: a majority of the
+ * voters has it without this node, or nobody who answered has anything else. */
+bool kz_evidence_is_proof(const struct kz_core *core, struct kz_repair *repair,
+                          const struct kz_help *help);
+/* Returns: whether it is proven that the entry is lacked. */
+bool kz_evidence_is_lacked(const struct kz_core *core, struct kz_repair *repair);
 
 /* helping.c */
 

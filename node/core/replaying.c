@@ -150,7 +150,7 @@ static void replay_batch(struct kz_core *core, const struct kz_replay_slot *slot
 static void finish_replay(struct kz_core *core)
 {
     struct kz_replay *replay = &core->replay;
-    uint64_t last_term = replay->runs[replay->run_count - 1].term;
+    uint64_t last_term = kz_replaying_last_term(core);
     if (core->vote.term < last_term) { /* an imported ledger, which never voted: see the mark */
         core->vote = (struct kz_vote){.term = last_term, .voted_for = 0};
         core->vote_changed = true;
@@ -241,12 +241,28 @@ uint64_t kz_replaying_term_at(const struct kz_core *core, uint64_t index)
     return kz_log_term_of(replay->runs, replay->run_count, index);
 }
 
-/* Else this node would come back with less than it said of its term (standing.h). Whoever overwrote
- * its entries did so in a later term: it need not be heard of for this one to go one further. */
-void kz_replaying_prepare_drop(struct kz_core *core)
+uint64_t kz_replaying_last_term(const struct kz_core *core)
 {
-    if (kz_replaying_stored_of_term(core) == 0) return;
-    core->vote = (struct kz_vote){.term = core->vote.term + 1, .voted_for = 0};
+    return core->replay.runs[core->replay.run_count - 1].term;
+}
+
+const struct kz_membership_fields *kz_replaying_members_before(const struct kz_core *core,
+                                                               uint64_t index)
+{
+    const struct kz_replay *replay = &core->replay;
+    uint32_t count = replay->membership_count;
+    while (count > 0 && replay->memberships[count - 1] >= index)
+        count--;
+    if (count == 0) return NULL;
+    if (replay->memberships[count - 1] == replay->hinted_index) return &core->hinted.fields;
+    if (replay->memberships[count - 1] == core->members_index) return &core->members.fields;
+    return NULL;
+}
+
+void kz_replaying_leave_term(struct kz_core *core, uint64_t term)
+{
+    if (core->vote.term > term) return;
+    core->vote = (struct kz_vote){.term = term + 1, .voted_for = 0};
     core->vote_changed = true;
     core->greet = true;
 }
@@ -282,6 +298,11 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
     replay->runs = kz_memory_resize(NULL, runs_size);
     memcpy(replay->runs, ledger->runs, runs_size);
     replay->run_count = ledger->run_count;
+    size_t memberships_size = ledger->membership_count * sizeof(replay->memberships[0]);
+    replay->memberships = kz_memory_resize(NULL, memberships_size);
+    memcpy(replay->memberships, ledger->memberships, memberships_size);
+    replay->membership_count = ledger->membership_count;
+    replay->hinted_index = ledger->members_index;
     replay->applied = ledger->applied;
     replay->last = ledger->last_index;
     replay->next = core->applied + 1;
@@ -327,9 +348,8 @@ uint64_t kz_replaying_wake(const struct kz_core *core)
 
 uint64_t kz_replaying_stored_of_term(const struct kz_core *core)
 {
-    const struct kz_replay *replay = &core->replay;
-    bool is_of_term = replay->runs[replay->run_count - 1].term == core->vote.term;
-    return is_of_term ? replay->last : 0;
+    bool is_of_term = kz_replaying_last_term(core) == core->vote.term;
+    return is_of_term ? core->replay.last : 0;
 }
 
 void kz_replaying_finish(struct kz_core *core)
@@ -341,7 +361,9 @@ void kz_replaying_finish(struct kz_core *core)
         kz_batch_release(replay->tail[i]);
     free(replay->tail);
     free(replay->runs);
+    free(replay->memberships);
     replay->tail = NULL;
     replay->tail_count = 0;
     replay->runs = NULL;
+    replay->memberships = NULL;
 }

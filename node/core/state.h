@@ -87,8 +87,9 @@ enum kz_load_purpose {
 struct kz_load_underway {
     uint64_t ticket; /* 0: an unused place */
     enum kz_load_purpose purpose;
-    kz_link link;  /* WATCH */
-    uint64_t peer; /* PEER: its id */
+    kz_link link;               /* WATCH */
+    uint64_t peer;              /* PEER: its id */
+    struct kz_peer_fetch fetch; /* PEER: what it asked for */
     uint64_t first;
     uint32_t misses;    /* times that it failed and nothing was found to be damaged */
     uint64_t waits_for; /* the damaged entry that has to be repaired first; 0: it is under way */
@@ -182,7 +183,10 @@ struct kz_replay {
     uint32_t tail_count;
     uint32_t tail_capacity;
     struct kz_term_run *runs;
+    uint64_t *memberships; /* the indexes of all */
     uint32_t run_count;
+    uint32_t membership_count;
+    uint64_t hinted_index; /* of the one that is hinted at, 0: of none */
     uint64_t begun_ms;
     bool begun;
 };

@@ -232,29 +232,6 @@ enum kz_status kz_directory_open(const struct kz_options *options,
     return KZ_OK;
 }
 
-struct kz_batch *kz_directory_read_members(struct kz_directory *directory,
-                                           struct kz_membership_fields *out_members)
-{
-    uint32_t count = 0;
-    const uint64_t *memberships = kz_log_memberships(directory->log, &count);
-
-    while (count > 0) {
-        uint32_t size = 0;
-        struct kz_entry entry;
-        struct kz_error error;
-        struct kz_batch *batch = NULL;
-        if (kz_log_read(directory->log, memberships[--count], 1, SIZE_MAX, &batch, &error) != KZ_OK)
-            continue;
-        const uint8_t *record = kz_batch_record(batch, 0, &size);
-        if (kz_record_decode(record, size, &entry) == KZ_OK && entry.type == KZ_MEMBERSHIP) {
-            *out_members = entry.membership;
-            return batch;
-        }
-        kz_batch_release(batch);
-    }
-    return NULL;
-}
-
 void kz_directory_close(struct kz_directory *directory)
 {
     if (directory->log != NULL) kz_log_close(directory->log);

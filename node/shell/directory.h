@@ -24,10 +24,6 @@ struct kz_directory {
 enum kz_status kz_directory_open(const struct kz_options *options,
                                  struct kz_directory *out_directory, struct kz_error *error);
 
-/* Reads the last membership of the ledger that can be read. Returns: the batch that its texts stand
- * in, to be released; NULL when there is none. */
-struct kz_batch *kz_directory_read_members(struct kz_directory *directory,
-                                           struct kz_membership_fields *out_members);
 void kz_directory_close(struct kz_directory *directory);
 
 /* Fills SIZE bytes with randomness of the system. */

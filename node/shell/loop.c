@@ -369,7 +369,9 @@ static enum kz_status create_core(struct node *node)
     core.ledger.runs = kz_log_term_runs(directory->log, &core.ledger.run_count);
     kz_random_fill(&core.seed, sizeof core.seed);
     struct kz_membership_fields members = roster_of(options);
-    struct kz_batch *batch = kz_directory_read_members(node->directory, &members);
+    core.ledger.memberships = kz_log_memberships(directory->log, &core.ledger.membership_count);
+    struct kz_batch *batch =
+        kz_log_read_members(directory->log, &members, &core.ledger.members_index);
     if (core.ledger.last_index == 0)
         core.first = members;
     else

@@ -121,12 +121,6 @@ static bool is_stored(const struct kz_sim_disk *disk, uint64_t index, uint64_t h
     return index <= disk->last && hash_of(&disk->entries[index - 1]) == hash;
 }
 
-bool kz_checks_is_committed(const struct kz_checks *checks, const struct kz_sim_disk *disk,
-                            uint64_t index)
-{
-    return index <= checks->count && is_stored(disk, index, checks->committed[index - 1].hash);
-}
-
 /* A disk that was emptied or is another now, or on which a write failed, may have held it. */
 static void stored_by_a_majority(const struct kz_checks *checks, uint64_t index, uint64_t hash)
 {

@@ -58,9 +58,6 @@ void kz_checks_init(struct kz_checks *checks, struct kz_sim *sim, const bool *is
 void kz_checks_finish(struct kz_checks *checks);
 /* After a step of NODE. */
 void kz_checks_step(struct kz_checks *checks, struct kz_sim_node *node);
-/* Returns: whether what DISK holds as entry INDEX is the entry that was committed there. */
-bool kz_checks_is_committed(const struct kz_checks *checks, const struct kz_sim_disk *disk,
-                            uint64_t index);
 /* RULES' conservation, over the whole state: places and children. */
 void kz_checks_domain(const struct kz_checks *checks);
 /* Once all has healed and converged: the disks are equal but for those of nodes that IS_OUT says

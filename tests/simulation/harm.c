@@ -123,34 +123,19 @@ static bool is_known(const struct kz_harm *harm, uint64_t id)
     return true;
 }
 
-/* Whether DISK lost one of its entries that are not committed, and may be nobody else's. */
-static bool lost_some_of_tail(const struct kz_harm *harm, const struct kz_sim_disk *disk)
-{
-    for (uint64_t index = 1; index <= disk->last; index++) {
-        if (kz_sim_medium_is_rotten(disk->medium, KZ_TABLE_ENTRIES, index, index) &&
-            !kz_checks_is_committed(harm->checks, disk, index))
-            return true;
-    }
-    return false;
-}
-
 /* Whether node ID may lose its record of entry INDEX, 0 for all entries: a majority keeps its own.
- * Of entries that are not committed a minority of the nodes loses some: each such node waits until
- * the others go on. */
+ */
 static bool may_lose(const struct kz_harm *harm, uint64_t id, uint64_t index)
 {
-    bool is_tail =
-        index > 0 && !kz_checks_is_committed(harm->checks, &harm->sim->nodes[id].disk, index);
-    uint64_t first = is_tail || index == 0 ? 1 : index;
-    uint64_t last = is_tail || index == 0 ? UINT64_MAX : index;
+    uint64_t first = index == 0 ? 1 : index;
+    uint64_t last = index == 0 ? UINT64_MAX : index;
     unsigned bad = 1;
     for (unsigned other = 1; other <= harm->sim->options.nodes; other++) {
         const struct kz_sim_disk *disk = &harm->sim->nodes[other].disk;
         if (other == id) continue;
         bad += harm->is_out[other] ||
                (disk->medium != NULL &&
-                (kz_sim_medium_is_rotten(disk->medium, KZ_TABLE_ENTRIES, first, last) ||
-                 lost_some_of_tail(harm, disk)));
+                kz_sim_medium_is_rotten(disk->medium, KZ_TABLE_ENTRIES, first, last));
     }
     return bad <= (harm->sim->options.nodes - 1) / 2;
 }

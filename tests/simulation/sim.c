@@ -383,11 +383,16 @@ void kz_sim_start(struct kz_sim *sim, uint64_t id)
     }
     options.self = (struct kz_member){id, KZ_VOTER, text(addresses[id][0]), text(addresses[id][1])};
     struct kz_membership_fields members;
-    if (kz_sim_disk_members(&node->disk, &members)) options.ledger.members = &members;
+    options.ledger.memberships =
+        kz_log_memberships(node->disk.log, &options.ledger.membership_count);
+    struct kz_batch *batch =
+        kz_log_read_members(node->disk.log, &members, &options.ledger.members_index);
+    if (batch != NULL) options.ledger.members = &members;
     options.ledger.runs = kz_log_term_runs(node->disk.log, &options.ledger.run_count);
     if (sim->before_turn != NULL) sim->before_turn(id);
     options.image = kz_sim_image_open(node, &options);
     enum kz_status status = kz_core_create(&options, &node->core, &node->halt);
+    kz_batch_release(batch);
     if (status != KZ_OK) {
         kz_core_image_close(options.image);
         kz_sim_image_crash(node);

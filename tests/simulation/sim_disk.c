@@ -298,19 +298,6 @@ bool kz_sim_disk_is_rotten(struct kz_sim_disk *disk)
     return status != KZ_OK || fault.damage != KZ_DAMAGE_NONE;
 }
 
-bool kz_sim_disk_members(const struct kz_sim_disk *disk, struct kz_membership_fields *out_members)
-{
-    struct kz_entry entry;
-    for (uint64_t i = disk->last; i > 0; i--) {
-        const struct kz_sim_entry *stored = &disk->entries[i - 1];
-        if (kz_record_type(stored->record) != KZ_MEMBERSHIP) continue;
-        if (kz_record_decode(stored->record, stored->size, &entry) != KZ_OK) return false;
-        *out_members = entry.membership;
-        return true;
-    }
-    return false;
-}
-
 /* ---- Rewriting ---- */
 
 /* Returns: the list's entries as one batch. */

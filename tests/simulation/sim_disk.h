@@ -36,9 +36,6 @@ enum kz_status kz_sim_disk_repair(struct kz_sim_disk *disk, const struct kz_repa
 void kz_sim_disk_rot(struct kz_sim_disk *disk, uint64_t index, enum kz_damage damage);
 bool kz_sim_disk_is_rotten(struct kz_sim_disk *disk);
 
-/* Returns: whether it holds a membership; the last one's texts stand in the list. */
-bool kz_sim_disk_members(const struct kz_sim_disk *disk, struct kz_membership_fields *out_members);
-
 /* Makes a medium that holds what the list says: for tests that change the list of a node that is
  * down. */
 void kz_sim_disk_rewrite(struct kz_sim_disk *disk);

@@ -70,6 +70,23 @@ static uint64_t store_on_the_leader_alone(unsigned count)
     return first;
 }
 
+/* Whoever is elected stores the first entry of its term alone, and goes down. Returns: its id. */
+static uint64_t be_elected_alone(void)
+{
+    uint64_t id = kz_sim_leader(&sim);
+    while (id == 0) {
+        kz_sim_run(&sim, 1);
+        id = kz_sim_leader(&sim);
+    }
+    kz_sim_isolate(&sim, id);
+    kz_sim_run(&sim, 50);
+    const struct kz_sim_disk *disk = &sim.nodes[id].disk;
+    assert_int_equal(disk->entries[disk->last - 1].term, disk->vote.term);
+    kz_sim_crash(&sim, id);
+    kz_sim_heal(&sim);
+    return id;
+}
+
 /* Stores COUNT committed entries without the first leader. */
 static void go_on_without_it(unsigned count)
 {
@@ -152,15 +169,8 @@ static void a_term_that_begins_with_it_is_forgotten(void **state)
     uint64_t earlier = leader;
     kz_sim_disconnect(&client);
     kz_sim_crash(&sim, earlier);
-    while ((leader = kz_sim_leader(&sim)) == 0)
-        kz_sim_run(&sim, 1);
-    kz_sim_isolate(&sim, leader); /* with the first entry of its term */
-    kz_sim_run(&sim, 50);
-    const struct kz_sim_disk *disk = &sim.nodes[leader].disk;
-    assert_true(disk->entries[disk->last - 1].term > disk->entries[disk->last - 2].term);
-    kz_sim_crash(&sim, leader);
-    kz_sim_rot(&sim, leader, disk->last, KZ_DAMAGE_RECORD);
-    kz_sim_heal(&sim);
+    leader = be_elected_alone();
+    kz_sim_rot(&sim, leader, sim.nodes[leader].disk.last, KZ_DAMAGE_RECORD);
     kz_sim_start(&sim, earlier);
     go_on_without_it(5);
     kz_sim_start(&sim, leader);
@@ -196,28 +206,134 @@ static void it_is_dropped_once_the_others_go_on(void **state)
     assert_sound_in_the_end();
 }
 
+/* Breaks the connections of ID to all but WITH. */
+static void cut_off(uint64_t id, uint64_t with)
+{
+    for (uint64_t other = 1; other <= sim.options.nodes; other++) {
+        if (other != id && other != with) kz_sim_cut(&sim, id, other);
+    }
+}
+
+/* Stores COUNT entries on the leader and OTHER alone. Returns: the first one's index. */
+static uint64_t store_on_two(uint64_t other, unsigned count)
+{
+    uint64_t first = sim.nodes[leader].disk.last + 1;
+    cut_off(leader, other);
+    cut_off(other, leader);
+    for (unsigned i = 0; i < count; i++) {
+        struct kz_entry entry = next_entry();
+        kz_sim_submit(&client, &entry);
+    }
+    kz_sim_run(&sim, 30);
+    assert_int_equal(sim.nodes[leader].disk.last, first + count - 1);
+    assert_int_equal(sim.nodes[other].disk.last, first + count - 1);
+    return first;
+}
+
 /* A peer that asks for an entry behind the dropped one lets the node find that damaged, too. */
 static void what_was_damaged_behind_it_is_forgotten(void **state)
 {
     (void)state;
-    begin(3, 41);
-    uint64_t first = store_on_the_leader_alone(20);
+    begin(5, 41);
+    uint64_t other = leader % 5 + 1;
+    uint64_t first = store_on_two(other, 10);
+    kz_sim_disconnect(&client);
+    kz_sim_crash(&sim, leader);
+    kz_sim_crash(&sim, other);
+    kz_sim_heal(&sim);
     go_on_without_it(10);
     kz_sim_disconnect(&client);
-    uint64_t other = leader % 3 + 1;
-    uint64_t away = other % 3 + 1;
-    kz_sim_crash(&sim, other);
-    kz_sim_crash(&sim, away);
+    for (uint64_t id = 1; id <= 5; id++) {
+        if (id != leader && id != other) kz_sim_crash(&sim, id);
+    }
     kz_sim_rot(&sim, leader, first, KZ_DAMAGE_RECORD);
     kz_sim_rot(&sim, leader, first + 5, KZ_DAMAGE_RECORD);
     kz_sim_rot(&sim, other, first + 5, KZ_DAMAGE_RECORD);
-    kz_sim_start(&sim, leader);
     kz_sim_start(&sim, other);
-    kz_sim_run(&sim, 800);
+    kz_sim_run(&sim, 500);
+    kz_sim_start(&sim, leader);
+    for (unsigned i = 0; i < 500 && kz_sim_figures(&sim, leader).damaged < 2; i++)
+        kz_sim_run(&sim, 1);
+    kz_sim_crash(&sim, other); /* it has asked, and not answered yet */
     assert_int_equal(kz_sim_figures(&sim, leader).damaged, 2);
-    kz_sim_start(&sim, away);
-    assert_sound_in_the_end();
+    assert_int_equal(kz_sim_figures(&sim, leader).repaired, 0);
+    for (uint64_t id = 1; id <= 5; id++) {
+        if (id != leader && id != other) kz_sim_start(&sim, id);
+    }
+    kz_sim_run(&sim, 5000);
     assert_int_equal(kz_sim_figures(&sim, leader).damaged_index, 0);
+    kz_sim_start(&sim, other);
+    assert_sound_in_the_end();
+}
+
+/* ---- Lacked by a majority ---- */
+
+/* Two of three have entries of their own, and lost one each: nobody is left to commit another. */
+static void nodes_that_wait_for_each_other_go_on(void **state)
+{
+    (void)state;
+    begin(3, 42);
+    uint64_t one = leader;
+    uint64_t first = store_on_the_leader_alone(4);
+    uint64_t two = be_elected_alone();
+    kz_sim_rot(&sim, one, first, KZ_DAMAGE_BOTH);
+    kz_sim_rot(&sim, two, sim.nodes[two].disk.last, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, one);
+    kz_sim_start(&sim, two);
+    assert_true(kz_sim_elect(&sim, 5000) != 0);
+    assert_sound_in_the_end();
+}
+
+/* The others are in the term of the damaged entry, and can not elect one another. */
+static void who_knows_of_no_leader_leaves_the_term(void **state)
+{
+    (void)state;
+    begin(3, 43);
+    uint64_t term = sim.nodes[leader].disk.vote.term;
+    uint64_t first = store_on_the_leader_alone(3);
+    uint64_t second = leader % 3 + 1;
+    uint64_t third = second % 3 + 1;
+    kz_sim_cut(&sim, second, third);
+    kz_sim_rot(&sim, leader, first + 1, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, leader);
+    kz_sim_run(&sim, 900);
+    assert_int_equal(kz_sim_figures(&sim, leader).damaged_index, first + 1);
+    assert_int_equal(sim.nodes[second].disk.vote.term, term);
+    assert_int_equal(sim.nodes[third].disk.vote.term, term);
+    assert_true(kz_sim_elect(&sim, 5000) != 0);
+    kz_sim_heal(&sim);
+    assert_sound_in_the_end();
+}
+
+/* Two wait for one that is down; a third one that waits needs their word, and the fifth one's. */
+static void who_waits_itself_leaves_the_term(void **state)
+{
+    (void)state;
+    begin(5, 45);
+    uint64_t one = leader;
+    uint64_t two = leader % 5 + 1;
+    uint64_t first = store_on_two(two, 4);
+    kz_sim_disconnect(&client);
+    kz_sim_crash(&sim, one);
+    kz_sim_crash(&sim, two);
+    kz_sim_heal(&sim);
+    uint64_t three = be_elected_alone();
+    uint64_t down = 1;
+    while (down == one || down == two || down == three)
+        down++;
+    kz_sim_crash(&sim, down);
+    kz_sim_rot(&sim, one, first + 2, KZ_DAMAGE_RECORD);
+    kz_sim_rot(&sim, two, first + 2, KZ_DAMAGE_RECORD);
+    kz_sim_rot(&sim, three, sim.nodes[three].disk.last, KZ_DAMAGE_RECORD);
+    assert_true(sim.nodes[one].disk.vote.term < sim.nodes[three].disk.vote.term);
+    kz_sim_start(&sim, one);
+    kz_sim_start(&sim, two);
+    kz_sim_start(&sim, three);
+    kz_sim_run(&sim, 3000);
+    assert_int_equal(kz_sim_figures(&sim, three).damaged_index, 0);
+    assert_int_equal(kz_sim_figures(&sim, one).damaged_index, first + 2);
+    kz_sim_start(&sim, down);
+    assert_sound_in_the_end();
 }
 
 /* ---- Perhaps committed ---- */
@@ -359,6 +475,9 @@ int main(void)
         cmocka_unit_test_teardown(damage_before_it_is_repaired_first, end),
         cmocka_unit_test_teardown(it_is_dropped_once_the_others_go_on, end),
         cmocka_unit_test_teardown(what_was_damaged_behind_it_is_forgotten, end),
+        cmocka_unit_test_teardown(nodes_that_wait_for_each_other_go_on, end),
+        cmocka_unit_test_teardown(who_knows_of_no_leader_leaves_the_term, end),
+        cmocka_unit_test_teardown(who_waits_itself_leaves_the_term, end),
         cmocka_unit_test_teardown(an_entry_that_one_lacks_and_one_may_have_is_waited_for, end),
         cmocka_unit_test_teardown(an_entry_that_another_s_tail_contradicts_is_waited_for, end),
         cmocka_unit_test_teardown(lost_where_it_was_both_halt_and_name_it, end),

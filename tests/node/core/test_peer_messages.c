@@ -193,11 +193,13 @@ static void a_fetch_comes_back_and_nothing_else_is_one(void **state)
 {
     (void)state;
     struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
-    kz_peer_fetch_encode(&writer, &(struct kz_peer_fetch){1025, KZ_FETCH_RESULTS_MAX, true});
+    kz_peer_fetch_encode(
+        &writer,
+        &(struct kz_peer_fetch){.index = 1025, .count = KZ_FETCH_RESULTS_MAX, .results = true});
     struct kz_frame frame = parsed(&writer);
     uint8_t *body = buffer + KZ_FRAME_HEADER_SIZE;
     struct kz_peer_fetch again;
-    assert_int_equal(frame.body_size, 16);
+    assert_int_equal(frame.body_size, 32);
     assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_OK);
     assert_int_equal(again.index, 1025);
     assert_int_equal(again.count, KZ_FETCH_RESULTS_MAX);
@@ -208,16 +210,40 @@ static void a_fetch_comes_back_and_nothing_else_is_one(void **state)
     body[12] = 2;
     assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
     body[12] = 1;
-    for (size_t i = 13; i < 16; i++) {
+    for (size_t i = 13; i < 32; i++) { /* results have no term, and nobody leaves one for them */
         body[i] = 1;
         assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
         body[i] = 0;
     }
-    frame.body_size = 15;
+    frame.body_size = 31;
     assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
-    frame.body_size = 16;
+    frame.body_size = 32;
     kz_put_u64(body, 0);
     assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+}
+
+static void a_fetch_of_an_entry_names_its_term(void **state)
+{
+    (void)state;
+    struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_fetch_encode(&writer,
+                         &(struct kz_peer_fetch){.index = 7, .count = 1, .term = 3, .leave = 4});
+    struct kz_frame frame = parsed(&writer);
+    uint8_t *body = buffer + KZ_FRAME_HEADER_SIZE;
+    struct kz_peer_fetch again;
+    assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_OK);
+    assert_int_equal(again.term, 3);
+    assert_int_equal(again.leave, 4);
+    static const struct {
+        unsigned offset;
+        uint64_t value;
+    } wrong[] = {{16, 0}, {16, UINT64_MAX}, {24, 2}, {24, INT64_MAX}};
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        kz_put_u64(body + 16, 3);
+        kz_put_u64(body + 24, 4);
+        kz_put_u64(body + wrong[i].offset, wrong[i].value);
+        assert_int_equal(kz_peer_fetch_decode(&frame, &again), KZ_MALFORMED);
+    }
 }
 
 static void what_was_fetched_comes_back(void **state)
@@ -226,11 +252,12 @@ static void what_was_fetched_comes_back(void **state)
     static const uint8_t results[3] = {1, 2, 3};
     struct kz_peer_fetched again;
     struct kz_writer writer = kz_writer_init(buffer, sizeof(buffer));
-    kz_peer_fetched_encode(&writer, &(struct kz_peer_fetched){.fetch = {7, 3, true},
-                                                              .committed = 7,
-                                                              .committed_term = 2,
-                                                              .content = results,
-                                                              .size = sizeof(results)});
+    kz_peer_fetched_encode(
+        &writer, &(struct kz_peer_fetched){.fetch = {.index = 7, .count = 3, .results = true},
+                                           .committed = 7,
+                                           .committed_term = 2,
+                                           .content = results,
+                                           .size = sizeof(results)});
     struct kz_frame frame = parsed(&writer);
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
     assert_int_equal(again.state, KZ_FETCHED_HERE);
@@ -238,24 +265,41 @@ static void what_was_fetched_comes_back(void **state)
     assert_int_equal(again.committed_term, 2);
     assert_int_equal(again.size, 3);
     assert_memory_equal(again.content, results, 3);
-    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 8); /* behind what was asked for */
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 40, 8); /* behind what was asked for */
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
-    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 0); /* a term of nothing */
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 40, 0); /* a term of nothing */
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
-    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 16, 7);
+    kz_put_u64(buffer + KZ_FRAME_HEADER_SIZE + 40, 7);
     frame.body_size--; /* two results for three */
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
 
     writer = kz_writer_init(buffer, sizeof(buffer));
+    const struct kz_peer_fetch of_an_entry = {.index = 7, .count = 1, .term = 2};
     kz_peer_fetched_encode(
-        &writer, &(struct kz_peer_fetched){.fetch = {7, 1, false}, .state = KZ_FETCHED_DAMAGED});
+        &writer, &(struct kz_peer_fetched){.fetch = of_an_entry, .state = KZ_FETCHED_DAMAGED});
     frame = parsed(&writer);
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
     assert_int_equal(again.state, KZ_FETCHED_DAMAGED);
-    buffer[KZ_FRAME_HEADER_SIZE + 13] = KZ_FETCHED_HERE; /* and no entry */
+    buffer[KZ_FRAME_HEADER_SIZE + 32] = KZ_FETCHED_HERE; /* and no entry */
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
-    buffer[KZ_FRAME_HEADER_SIZE + 13] = KZ_FETCHED_END;
+    buffer[KZ_FRAME_HEADER_SIZE + 32] = KZ_FETCHED_END;
     assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+
+    writer = kz_writer_init(buffer, sizeof(buffer));
+    kz_peer_fetched_encode(&writer, &(struct kz_peer_fetched){.fetch = of_an_entry,
+                                                              .state = KZ_FETCHED_ABSENT,
+                                                              .lacking_term = 5});
+    frame = parsed(&writer);
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_OK);
+    assert_int_equal(again.lacking_term, 5);
+    buffer[KZ_FRAME_HEADER_SIZE + 32] = KZ_FETCHED_DAMAGED; /* who has it does not lack it */
+    assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+    buffer[KZ_FRAME_HEADER_SIZE + 32] = KZ_FETCHED_ABSENT;
+    for (size_t i = 33; i < 40; i++) {
+        buffer[KZ_FRAME_HEADER_SIZE + i] = 1;
+        assert_int_equal(kz_peer_fetched_decode(&frame, &again), KZ_MALFORMED);
+        buffer[KZ_FRAME_HEADER_SIZE + i] = 0;
+    }
 }
 
 static void a_digest_report_comes_back_and_nothing_else_is_one(void **state)
@@ -310,6 +354,7 @@ int main(void)
         cmocka_unit_test(pairs_come_back_at_their_widths),
         cmocka_unit_test(a_first_entry_is_a_membership_or_nothing),
         cmocka_unit_test(a_fetch_comes_back_and_nothing_else_is_one),
+        cmocka_unit_test(a_fetch_of_an_entry_names_its_term),
         cmocka_unit_test(what_was_fetched_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
