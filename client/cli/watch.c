@@ -21,6 +21,7 @@ bool kz_cli_entry_line(const struct kezek_entry *applied, char out[static ENTRY_
 
     (void)kz_word_find(&kz_result_words, applied->result, strlen(applied->result), &result);
     if (kz_record_decode(applied->record, applied->size, &entry) != KZ_OK) return false;
+    if (kz_type_is_cluster(entry.type)) result = KZ_RESULT_NONE; /* an export gives them none */
     (void)kz_line_format(applied->index, applied->term, &entry, result, out);
     return true;
 }
@@ -114,7 +115,7 @@ static int watch(const struct cli *cli, struct kezek_connection *connection, uin
     if (watching.newer) {
         return kz_cli_fail(EXIT_REFUSED, "an entry is of a later format than this program knows");
     }
-    return ferror(stdout) != 0 ? EXIT_REFUSED : EXIT_OK;
+    return EXIT_OK;
 }
 
 int kz_cli_watch(const struct cli *cli, const struct subcommand *self)

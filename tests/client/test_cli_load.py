@@ -17,6 +17,7 @@ from cli_case import KEZEK, Case, nobody, run
 from fake_node import applied, result
 
 ID = "ab" * 16
+BARRIER, DIGEST = 21, 22
 
 
 class Watching(Case):
@@ -29,6 +30,12 @@ class Watching(Case):
         self.assertEqual([line["index"] for line in lines], [42, 43])
         self.assertEqual(lines[0], {"index": 42, "term": 3, "time": fake.TIME, "actor": 0, "type": "ready", "application": 42,
                                     "result": "ok"})
+
+    def test_the_clusters_own_entries_have_no_result_as_in_an_export(self):
+        self.node.entries[42] = fake.entry(fake.record(BARRIER, b""))
+        self.node.entries[43] = fake.entry(fake.record(DIGEST, struct.pack("<QI", 40, 1) + bytes(48)))
+        for line in self.kezek("watch", "--from", "42", "--to", "43").stdout.splitlines():
+            self.assertNotIn("result", json.loads(line), line)
 
     def test_new_entries_unless_told_otherwise(self):
         lines = self.kezek("watch", "--to", str(fake.AS_OF + 2)).stdout.splitlines()
