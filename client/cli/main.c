@@ -3,6 +3,7 @@
  * them was meant. */
 #include "client/cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,7 +116,7 @@ static int help(const char *const *words, int count)
     return EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct cli cli;
     int used;
@@ -136,4 +137,20 @@ int main(int argc, char **argv)
     if (subcommand == NULL) return kz_cli_unknown_command(cli.words, cli.word_count);
     if (!kz_cli_bind(&cli, subcommand, used)) return EXIT_USAGE;
     return subcommand->run(&cli, subcommand);
+}
+
+/* Says so when not all that was printed could be written: what is cut short passes for a whole
+ * answer. Returns: CODE, or EXIT_REFUSED in the place of EXIT_OK. */
+static int finish_output(int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) return code;
+    bool is_known = errno != 0; /* what failed may be an earlier part */
+    return kz_cli_fail(code == EXIT_OK ? EXIT_REFUSED : code, "cannot write to standard output%s%s",
+                       is_known ? ": " : "", is_known ? strerror(errno) : "");
+}
+
+int main(int argc, char **argv)
+{
+    return finish_output(run(argc, argv));
 }

@@ -5,10 +5,11 @@ import hashlib
 import json
 import re
 import struct
+import subprocess
 import unittest
 
 import fake_node as fake
-from cli_case import Case, nobody, run
+from cli_case import KEZEK, Case, nobody, run
 from fake_node import FakeNode, applied, result
 
 ID = "ab" * 16
@@ -115,6 +116,32 @@ class CommandLine(Case):
         self.assertIn("--evening HH:MM", run("help", "policy", "set").stdout)
         self.assertEqual(run("help", "aply").returncode, 2)
         self.assertRegex(run("--version").stdout, r"^kezek \d+\.\d+\.\d+\n$")
+
+
+class Output(Case):
+    def test_what_can_not_be_written_is_a_failure(self):
+        """A file on a full disk: an answer that is cut short would pass for a whole one."""
+        self.node.contents[fake.QUEUE] = fake.queue(list(range(1, 4000)))
+        self.node.entries = {12: fake.entry(fake.record(13, struct.pack("<Q", 5)))}
+        for words in [("help",), ("--version",), ("help", "apply"), ("withdraw", "5"), ("withdraw", "5", "-o", "json"),
+                      ("endpoint", "status"), ("queue", "1", "2021", "ordinary", "1", "4096"), ("watch", "--from", "12", "--to", "12"),
+                      ("load", "-")]:
+            with self.subTest(words=words), open("/dev/full", "w") as full:
+                done = subprocess.run([KEZEK, *words, "--endpoints", self.node.address], stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertRegex(done.stderr, r"(?m)^kezek: cannot write to standard output(: No space left on device)?$")
+
+    def test_the_first_trouble_gives_the_exit_code(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([KEZEK, "position", "5", "--endpoints", nobody(), "--timeout", "300ms"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.node.answers = [applied(12, "duplicate")]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([KEZEK, "withdraw", "5", "--endpoints", self.node.address], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual(done.returncode, 5, done.stderr)
 
 
 class Entries(Case):
