@@ -47,6 +47,7 @@ struct node {
     uv_timer_t deadline;
     uv_signal_t terminate;
     uv_signal_t interrupt;
+    uv_signal_t hangup;
     bool has_writer, has_loader, has_held_pages, has_saver;
     bool was_ready;
     bool is_in_turn;
@@ -95,6 +96,15 @@ static void on_signal(uv_signal_t *handle, int number)
     kz_journal_notify("STOPPING=1");
     uv_timer_start(&node->deadline, on_deadline, KZ_STOP_MS, 0);
     kz_inbox_add(&node->inbox, &(struct kz_event){.type = KZ_EVENT_STOP});
+}
+
+/* Means: read the certificates again. It is heard all the same, for it would end the process. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)handle;
+    (void)number;
+    kz_journal(KZ_NOTICE_INFO,
+               "reload signal=HUP certificates=0 reason=\"connections are not encrypted yet\"");
 }
 
 /* ---- A turn ---- */
@@ -408,6 +418,7 @@ static void init_handles(struct node *node)
     uv_timer_init(&node->loop, &node->deadline);
     uv_signal_init(&node->loop, &node->terminate);
     uv_signal_init(&node->loop, &node->interrupt);
+    uv_signal_init(&node->loop, &node->hangup);
     node->prepare.data = node->check.data = node->wake.data = node->idle.data =
         node->deadline.data = node;
     node->terminate.data = node->interrupt.data = node;
@@ -462,6 +473,7 @@ static enum kz_status start(struct node *node)
     uv_check_start(&node->check, on_check);
     uv_signal_start(&node->terminate, on_signal, SIGTERM);
     uv_signal_start(&node->interrupt, on_signal, SIGINT);
+    uv_signal_start(&node->hangup, on_hangup, SIGHUP);
     uv_timer_start(&node->wake, on_wake, 0, 0);
     kz_journal(KZ_NOTICE_INFO,
                "started version=" KZ_VERSION " id=%llu last=%llu client=%s peer=%s admin=%s",
@@ -482,6 +494,7 @@ static void close_handles(struct node *node)
     uv_close((uv_handle_t *)&node->deadline, NULL);
     uv_close((uv_handle_t *)&node->terminate, NULL);
     uv_close((uv_handle_t *)&node->interrupt, NULL);
+    uv_close((uv_handle_t *)&node->hangup, NULL);
 }
 
 /* Undoes start(), as far as it came. */

@@ -41,6 +41,7 @@ static void ignore_signals(void)
 {
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* until the loop hears it: a long start goes on as well */
 }
 
 int main(int argc, char **argv)

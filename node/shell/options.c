@@ -376,5 +376,7 @@ void kz_options_print_help(FILE *out)
         if (strstr(value, "…") != NULL) used -= 2; /* one column of three bytes */
         fprintf(out, "%*s%s\n", used < 36 ? 36 - used : 1, "", table[i].help);
     }
-    fprintf(out, "\nEnds with 0 after SIGTERM, 1 when it can not go on, 2 for wrong options.\n");
+    fprintf(out,
+            "\nEnds with 0 after SIGTERM, 1 when it can not go on, 2 for wrong options. SIGHUP "
+            "ends nothing: it is for certificates.\n");
 }

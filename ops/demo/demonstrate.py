@@ -227,6 +227,8 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # the terminal was closed, which the nodes would outlive
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     if arguments.directory.exists():
         shutil.rmtree(arguments.directory)
     arguments.directory.mkdir(parents=True)

@@ -242,6 +242,14 @@ class Signals(unittest.TestCase):
         self.nodes[1].prefix = ["env", "--ignore-signal=CHLD"]
         self.assertEqual(self.nodes[1].start().wait_ready().stop(), 0)
 
+    def test_sighup_ends_no_node(self):
+        """A script that has certificates read again, or a terminal that is closed: there is nothing to read yet."""
+        node = self.nodes[1].start().wait_ready()
+        node.process.send_signal(signal.SIGHUP)
+        cluster.wait_for(lambda: "reload signal=HUP certificates=0" in node.log() or not node.is_running(), 10, "a line of the journal")
+        self.assertTrue(node.is_running())
+        self.assertEqual(node.stop(), 0)
+
     def test_the_journal_has_a_time_a_level_and_an_event(self):
         self.nodes[1].start().wait_ready().stop()
         for line in self.nodes[1].log().splitlines():
