@@ -9,6 +9,7 @@ struct config {
     FILE *file;
     struct kz_options *options;
     struct kz_roster cluster; /* of the section */
+    unsigned cluster_line;    /* of its first node */
     unsigned line;            /* the last that was read */
     bool too_long;            /* that one */
     bool has_error;           /* ERROR is the first */
@@ -39,6 +40,7 @@ static enum kz_status add_member(struct config *config, const char *name, const 
                             "%.60s: is no node's number; allowed in [cluster]: NUMBER = HOST:PORT",
                             name);
     }
+    if (config->cluster.count == 0) config->cluster_line = config->line;
     struct kz_error inner;
     enum kz_status status = kz_roster_add(&config->cluster, id, value, strlen(value), &inner);
     if (status != KZ_OK) kz_error_set(&config->error, status, "%.60s: %.400s", name, inner.text);
@@ -52,7 +54,7 @@ static int take_key(void *context, const char *section, const char *name, const 
 
     if (config->has_error) return 0;
     if (section[0] == '\0') {
-        status = kz_options_set(config->options, true, name, value, &config->error);
+        status = kz_options_set(config->options, config->line, name, value, &config->error);
     } else if (strcmp(section, "cluster") == 0) {
         status = add_member(config, name, value);
     } else {
@@ -86,9 +88,11 @@ enum kz_status kz_config_parse(FILE *file, const char *path, struct kz_options *
         return kz_error_set(error, config.status, "%s:%u: %.400s", path, config.at,
                             config.error.text);
     }
-    if (ferror(file) != 0) return kz_error_set(error, KZ_USAGE, "config: can not read %s", path);
+    if (ferror(file) != 0) {
+        return kz_error_set(error, KZ_USAGE, "config: can not read %s: %s", path, strerror(errno));
+    }
     if (config.cluster.count == 0) return KZ_OK;
-    return kz_options_set_cluster(options, path, &config.cluster, error);
+    return kz_options_set_cluster(options, path, config.cluster_line, &config.cluster, error);
 }
 
 enum kz_status kz_config_read(const char *path, struct kz_options *options, struct kz_error *error)

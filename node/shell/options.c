@@ -4,6 +4,7 @@
 #include "node/core/bounds.h"
 #include "node/shell/config.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,8 @@ static const struct option table[] = {
 };
 
 #define TABLE_COUNT (sizeof table / sizeof table[0])
+
+static_assert(TABLE_COUNT <= KZ_OPTIONS_MAX, "each option has a line");
 
 static const struct option *find_option(const char *name, size_t size)
 {
@@ -191,17 +194,30 @@ static enum kz_status parse_value(struct kz_options *options, const struct optio
     return right ? KZ_OK : not_allowed(option, value, error);
 }
 
-enum kz_status kz_options_set(struct kz_options *options, bool from_file, const char *name,
-                              const char *value, struct kz_error *error)
+/* Returns: the option of a key, or with LINE 0 a flag; NULL with ERROR filled. */
+static const struct option *find_named(unsigned line, const char *name, struct kz_error *error)
 {
     const struct option *option = find_option(name, strlen(name));
-    const char *what = from_file ? "key" : "flag";
 
-    if (option == NULL ||
-        (from_file && (option->kind == KIND_SWITCH || strcmp(option->name, "config") == 0))) {
-        return kz_error_set(error, KZ_USAGE, "%s: is no %s; allowed are those of kezekd --help",
-                            name, what);
+    if (option == NULL) {
+        kz_error_set(error, KZ_USAGE, "%s: is no %s; allowed are those of kezekd --help", name,
+                     line != 0 ? "key" : "flag");
+        return NULL;
     }
+    if (line != 0 && (option->kind == KIND_SWITCH || strcmp(option->name, "config") == 0)) {
+        kz_error_set(error, KZ_USAGE, "%s: is no key; it is a flag alone, --%s", name, name);
+        return NULL;
+    }
+    return option;
+}
+
+enum kz_status kz_options_set(struct kz_options *options, unsigned line, const char *name,
+                              const char *value, struct kz_error *error)
+{
+    const struct option *option = find_named(line, name, error);
+    bool from_file = line != 0;
+
+    if (option == NULL) return KZ_USAGE;
     uint64_t bit = 1ull << (option - table);
     uint64_t *seen = from_file ? &options->in_file : &options->in_flags;
     if ((*seen & bit) != 0) return kz_error_set(error, KZ_USAGE, "%s: is given twice", name);
@@ -219,19 +235,23 @@ enum kz_status kz_options_set(struct kz_options *options, bool from_file, const 
         kz_options_finish(&scratch);
         return status;
     }
+    options->lines[option - table] = line;
     return parse_value(options, option, value, error);
 }
 
-enum kz_status kz_options_set_cluster(struct kz_options *options, const char *path,
+enum kz_status kz_options_set_cluster(struct kz_options *options, const char *path, unsigned line,
                                       const struct kz_roster *cluster, struct kz_error *error)
 {
-    uint64_t bit = 1ull << (find_option("cluster", strlen("cluster")) - table);
+    size_t place = (size_t)(find_option("cluster", strlen("cluster")) - table);
+    uint64_t bit = 1ull << place;
 
     if ((options->in_file & bit) != 0) {
         return kz_error_set(error, KZ_USAGE,
                             "%s: cluster: is given twice, by the key and by the section", path);
     }
-    if ((options->in_flags & bit) == 0) options->cluster = *cluster;
+    if ((options->in_flags & bit) != 0) return KZ_OK;
+    options->cluster = *cluster;
+    options->lines[place] = line;
     return KZ_OK;
 }
 
@@ -258,7 +278,7 @@ static enum kz_status read_flags(struct kz_options *options, int argc, char *con
             value = argv[++i];
         }
         struct kz_error inner;
-        enum kz_status status = kz_options_set(options, false, name, value, &inner);
+        enum kz_status status = kz_options_set(options, 0, name, value, &inner);
         if (status != KZ_OK) return kz_error_set(error, status, "--%s", inner.text);
     }
     return KZ_OK;
@@ -273,6 +293,40 @@ static enum kz_status check_loopback(const struct kz_address *address, const cha
                         "leaves this machine could be read and changed on the way, so every "
                         "address must be one of 127.0.0.0/8 or [::1]",
                         name, address->text);
+}
+
+static bool is_same(const struct kz_address *one, const struct kz_address *other)
+{
+    return memcmp(&one->socket, &other->socket, sizeof one->socket) == 0;
+}
+
+/* The node listens at each of its three addresses, and no other node can at any of them. */
+static enum kz_status check_different(const struct kz_options *options, struct kz_error *error)
+{
+    const struct {
+        const char *name;
+        const struct kz_address *address;
+    } own[] = {{"client", &options->client}, {"peer", &options->peer}, {"admin", &options->admin}};
+
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (!is_same(own[i].address, own[j].address)) continue;
+            return kz_error_set(error, KZ_USAGE,
+                                "%s: %s is --%s's too; allowed: an address of its own", own[i].name,
+                                own[i].address->text, own[j].name);
+        }
+    }
+    for (uint8_t i = 0; i < options->cluster.count; i++) {
+        const struct kz_roster_member *member = &options->cluster.members[i];
+        for (unsigned j = 0; j < 3 && member->id != options->id; j++) {
+            if (!is_same(&member->peer, own[j].address)) continue;
+            return kz_error_set(error, KZ_USAGE,
+                                "cluster: %s, of node %llu, is --%s's too; allowed: an address of "
+                                "its own",
+                                member->peer.text, (unsigned long long)member->id, own[j].name);
+        }
+    }
+    return KZ_OK;
 }
 
 static enum kz_status check_addresses(const struct kz_options *options, struct kz_error *error)
@@ -324,6 +378,7 @@ static enum kz_status check_all(const struct kz_options *options, struct kz_erro
     }
     enum kz_status status = check_addresses(options, error);
     if (status == KZ_OK) status = check_cluster(options, error);
+    if (status == KZ_OK) status = check_different(options, error);
     if (status != KZ_OK) return status;
 
     if (2 * options->heartbeat_ms > options->election_timeout_ms) {
@@ -334,6 +389,17 @@ static enum kz_status check_all(const struct kz_options *options, struct kz_erro
                             (unsigned long long)options->election_timeout_ms);
     }
     return KZ_OK;
+}
+
+/* Puts file and line before what check_all() said of an option, where the file gave that one. */
+static enum kz_status name_place(const struct kz_options *options, struct kz_error *error)
+{
+    struct kz_error inner = *error;
+    const struct option *option = find_option(inner.text, strcspn(inner.text, ":"));
+    unsigned line = option == NULL ? 0 : options->lines[option - table];
+
+    if (line == 0) return inner.status;
+    return kz_error_set(error, inner.status, "%s:%u: %.400s", options->config, line, inner.text);
 }
 
 enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *out_options,
@@ -354,7 +420,8 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
     if (status != KZ_OK || options->help || options->version) return status;
     if (options->config != NULL) status = kz_config_read(options->config, options, error);
     if (status != KZ_OK) return status;
-    return check_all(options, error);
+    status = check_all(options, error);
+    return status == KZ_OK ? KZ_OK : name_place(options, error);
 }
 
 void kz_options_finish(struct kz_options *options)

@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#define KZ_OPTIONS_MAX 32 /* in the table */
+
 struct kz_options {
     uint64_t id; /* 0: not given */
     const char *data;
@@ -36,6 +38,7 @@ struct kz_options {
     bool version;
     uint64_t in_file; /* a bit for each option of the table: what the file gave */
     uint64_t in_flags;
+    unsigned lines[KZ_OPTIONS_MAX]; /* by the table: the file's line that gave it; 0: none did */
     char *texts[4]; /* copies that the strings above point to, freed by kz_options_finish() */
     unsigned text_count;
 };
@@ -48,14 +51,14 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
                                struct kz_error *error);
 void kz_options_finish(struct kz_options *options);
 
-/* Sets the option NAME as a flag's or, with FROM_FILE, a key's VALUE (NULL: the flag stood alone).
- * Errors: KZ_USAGE, KZ_NO_MEMORY. */
-enum kz_status kz_options_set(struct kz_options *options, bool from_file, const char *name,
+/* Sets the option NAME as a key's VALUE, in LINE of the file, or with LINE 0 a flag's (VALUE NULL:
+ * the flag stood alone). Errors: KZ_USAGE, KZ_NO_MEMORY. */
+enum kz_status kz_options_set(struct kz_options *options, unsigned line, const char *name,
                               const char *value, struct kz_error *error);
 
-/* Sets the nodes of the cluster from the section of the file at PATH, unless a flag gave them.
- * Errors: KZ_USAGE when a key of the file gave them too. */
-enum kz_status kz_options_set_cluster(struct kz_options *options, const char *path,
+/* Sets the nodes of the cluster from the section of the file at PATH, whose first node stands in
+ * LINE, unless a flag gave them. Errors: KZ_USAGE when a key of the file gave them too. */
+enum kz_status kz_options_set_cluster(struct kz_options *options, const char *path, unsigned line,
                                       const struct kz_roster *cluster, struct kz_error *error);
 
 void kz_options_print_help(FILE *out);

@@ -65,6 +65,11 @@ class Flags(unittest.TestCase):
             (self.flags(cluster="1=127.0.0.1:2,1=127.0.0.1:4"), "node 1 is given twice"),
             (self.flags(cluster="1=127.0.0.1:2,2=127.0.0.1:2"), "have the same address"),
             (self.flags(cluster="1:127.0.0.1:2"), "is no node; allowed: NUMBER=HOST:PORT"),
+            (self.flags(client="127.0.0.1:2"), "peer: 127.0.0.1:2 is --client's too; allowed: an address of its own"),
+            (self.flags(admin="localhost:1"), "admin: localhost:1 is --client's too"),
+            (self.flags(admin="127.0.0.1:2"), "admin: 127.0.0.1:2 is --peer's too"),
+            (self.flags(cluster="1=127.0.0.1:2,2=127.0.0.1:3"), "cluster: 127.0.0.1:3, of node 2, is --admin's too"),
+            (self.flags(cluster="1=127.0.0.1:2,2=127.0.0.1:1"), "cluster: 127.0.0.1:1, of node 2, is --client's too"),
             ([*self.flags(), "--join"], "join: --cluster is for the nodes that found a cluster together"),
             (self.flags(cluster_id="00" * 16), "allowed: 32 hexadecimal digits, not all zero"),
             (self.flags(cluster_id="ab"), "allowed: 32 hexadecimal digits"),
@@ -74,6 +79,7 @@ class Flags(unittest.TestCase):
             (self.flags(demo_clock="now,1,now"), "allowed: INSTANT,RATE,ANCHOR"),
             (self.flags(accept_time="tomorrow"), "allowed: an instant such as"),
             (self.flags(config="/nowhere/kezekd.ini"), "config: can not open /nowhere/kezekd.ini"),
+            (self.flags(config="/"), "config: can not read /: Is a directory"),
         ]
         for flags, sentence in table:
             with self.subTest(sentence):
@@ -103,6 +109,11 @@ class Config(unittest.TestCase):
         self.assertEqual(self.check(["heartbeat = 300"] + self.RIGHT, "--heartbeat", "20"), (0, ""))
         self.assertEqual(self.check(self.RIGHT + self.SECTION, "--cluster", "1=127.0.0.1:2"), (0, ""))
 
+    def test_a_flag_that_is_wrong_beside_the_file_names_no_line(self):
+        code, said = self.check(self.RIGHT, "--admin", "127.0.0.1:2")
+        self.assertEqual((code, said), (2, "kezekd: admin: 127.0.0.1:2 is --peer's too; allowed: an address of its own\n"))
+        self.assertIn("kezekd: heartbeat: 200 ms", self.check(self.RIGHT, "--heartbeat", "200")[1])
+
     def test_wrong_files_name_the_line(self):
         table = [
             (["# words", "idd = 1"], "FILE:2: idd: is no key; allowed are those of kezekd --help"),
@@ -118,6 +129,13 @@ class Config(unittest.TestCase):
             (["id = 1", "data = /" + "d" * 250], "FILE:2: the line is too long; allowed: 198 bytes"),
             (self.RIGHT + ["cluster = 1=127.0.0.1:2"] + self.SECTION, "FILE: cluster: is given twice"),
             (self.RIGHT + ["election-timeout = 60001"], "FILE:7: election-timeout"),
+            (["join = true"], "FILE:1: join: is no key; it is a flag alone, --join"),
+            (["admin = 0.0.0.0:3"] + self.RIGHT[:4], "FILE:1: admin: 0.0.0.0:3 is no loopback address"),
+            (self.RIGHT[:4] + ["admin = 127.0.0.1:2"], "FILE:5: admin: 127.0.0.1:2 is --peer's too"),
+            (self.RIGHT + ["heartbeat = 200"], "FILE:7: heartbeat: 200 ms is more than half"),
+            (self.RIGHT + ["cluster = 2=127.0.0.1:2"], "FILE:7: cluster: has no node 1"),
+            (self.RIGHT + ["[cluster]", "1 = 127.0.0.1:2", "2 = 10.0.0.1:2"], "FILE:8: cluster: 10.0.0.1:2 is no loopback address"),
+            (self.RIGHT + ["[cluster]", "2 = 127.0.0.1:9"], "FILE:8: cluster: has no node 1"),
         ]
         for lines, sentence in table:
             with self.subTest(sentence):
