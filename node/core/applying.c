@@ -102,23 +102,29 @@ static struct kz_answer answer_of(const struct kz_core *core, uint64_t index,
                               .time = kz_machine_time(core->machine)};
 }
 
+static bool is_refusal(enum kz_result result)
+{
+    return result != KZ_RESULT_OK && result != KZ_RESULT_REPEATED;
+}
+
 /* An entry of PAYER had RESULT. */
 static void charge(struct kz_core *core, uint32_t payer, enum kz_result result)
 {
     kz_budget_leave(&core->budget, payer);
-    if (result == KZ_RESULT_OK)
-        kz_budget_earn(&core->budget, payer);
-    else if (result != KZ_RESULT_REPEATED)
-        kz_budget_spend(&core->budget, payer, core->now_ms);
+    if (result == KZ_RESULT_OK) kz_budget_earn(&core->budget, payer);
+    if (is_refusal(result)) kz_budget_spend(&core->budget, payer, core->now_ms);
 }
 
-/* Answers whoever waits for entry INDEX, which was applied with TERM and OUTCOME. */
+/* Answers whoever waits for ENTRY, of INDEX, which was applied with TERM and OUTCOME. */
 static void answer_waiter(struct kz_core *core, uint64_t index, uint64_t term,
-                          const struct kz_outcome *outcome)
+                          const struct kz_entry *entry, const struct kz_outcome *outcome)
 {
     const struct kz_waiter *waiter = kz_inflight_front(&core->inflight);
-    if (waiter == NULL || waiter->index != index) return;
-
+    if (waiter == NULL || waiter->index != index) {
+        if (is_refusal(outcome->result))
+            kz_budget_follow(&core->budget, kz_proposals_payer(core, entry), core->now_ms);
+        return;
+    }
     KZ_ASSERT(waiter->term == term); /* kz_core_follow_leadership() failed the others */
     struct kz_answer answer = answer_of(core, index, outcome);
     charge(core, waiter->payer, outcome->result);
@@ -189,7 +195,7 @@ static bool apply_one(struct kz_core *core, const struct kz_batch *batch, uint32
 
     kz_storing_result(core, index, outcome.result);
     kz_clockwork_applied(core, index, entry->type, outcome.result);
-    answer_waiter(core, index, term, &outcome);
+    answer_waiter(core, index, term, entry, &outcome);
     return true;
 }
 

@@ -138,3 +138,13 @@ void kz_budget_spend(struct kz_budget *budget, uint32_t actor, uint64_t now_ms)
     bucket->at_ms = now_ms;
     if (bucket->credit > 0) bucket->credit--;
 }
+
+void kz_budget_follow(struct kz_budget *budget, uint32_t actor, uint64_t now_ms)
+{
+    struct kz_bucket *bucket = get_or_make(budget, actor, now_ms);
+    if (bucket == NULL) return;
+    int64_t tokens = tokens_at(budget, bucket, now_ms);
+    if (tokens < TOKEN) return;
+    bucket->tokens = tokens - TOKEN;
+    bucket->at_ms = now_ms;
+}

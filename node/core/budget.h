@@ -8,7 +8,8 @@
  * doubles its window with each round trip. What is refused on credit makes a debt that is paid by
  * waiting, so the average holds whatever the pipelining.
  *
- * A leader counts what it appended itself: with another one each actor has its whole budget again.
+ * Who follows takes a token for each refused entry as well, so that an actor has no more left with
+ * another leader. It makes no debt of them: when it catches up they are from long ago.
  *
  * The table has a fixed size: sets of four buckets, where the fullest gives way to a new actor. An
  * actor without a bucket has the whole budget and no credit.
@@ -63,5 +64,8 @@ void kz_budget_earn(struct kz_budget *budget, uint32_t actor);
 /* A command of ACTOR was refused, as an entry that left just now or without one (which is not
  * counted when no bucket gives way). */
 void kz_budget_spend(struct kz_budget *budget, uint32_t actor, uint64_t now_ms);
+
+/* An entry of ACTOR that is not in flight here, as another leader appended it, was refused. */
+void kz_budget_follow(struct kz_budget *budget, uint32_t actor, uint64_t now_ms);
 
 #endif

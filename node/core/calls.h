@@ -127,6 +127,10 @@ void kz_proposals_gather(struct kz_core *core, struct kz_link_state *link,
 /* Judges what is held and then the gathered SUBMITs, and proposes them, behind what the clock makes
  * due, in one batch. */
 void kz_proposals_run(struct kz_core *core);
+/* Returns: whose budget a refusal of ENTRY is of. All that nobody knows share actor 0's, and so
+ * does everyone before the first actor: else each made-up number would bring a budget of its own.
+ */
+uint32_t kz_proposals_payer(const struct kz_core *core, const struct kz_entry *entry);
 /* Answers what is held: this node leads no more, or not yet in its new term. */
 void kz_proposals_lose(struct kz_core *core);
 

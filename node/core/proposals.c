@@ -159,10 +159,7 @@ static bool is_repeat(const struct kz_core *core, const struct kz_entry *entry, 
     return true;
 }
 
-/* Returns: whose budget a refusal of ENTRY is of. All that nobody knows share actor 0's, and so
- * does everyone before the first actor: else each made-up number would bring a budget of its own.
- */
-static uint32_t payer_of(const struct kz_core *core, const struct kz_entry *entry)
+uint32_t kz_proposals_payer(const struct kz_core *core, const struct kz_entry *entry)
 {
     struct kz_actor_fields actor;
     bool known = entry->actor != 0 && kz_machine_actor(core->machine, entry->actor, &actor);
@@ -211,7 +208,7 @@ static enum verdict judge_entry(struct kz_core *core, struct proposal *proposal,
             return WAITS;
         }
     }
-    command->payer = payer_of(core, entry);
+    command->payer = kz_proposals_payer(core, entry);
     uint32_t wait_ms = kz_budget_wait(&core->budget, command->payer, core->now_ms);
     if (wait_ms > 0) {
         *out_answer = busy(KZ_REASON_BUDGET, wait_ms);

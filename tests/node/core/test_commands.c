@@ -177,6 +177,24 @@ static void a_spent_budget_is_refilled_by_time(void **state)
     assert_int_equal(kz_sim_ask(&client, &entry).code, KZ_ANSWER_APPLIED);
 }
 
+static void a_spent_budget_is_spent_with_the_next_leader(void **state)
+{
+    (void)state;
+    struct kz_entry entry = kz_sim_application(0, 1);
+    entry.application.territory = 9;
+    while (kz_sim_ask(&client, &entry).code == KZ_ANSWER_APPLIED)
+        ;
+    kz_sim_disconnect(&client);
+    kz_sim_crash(&sim, leader);
+    leader = kz_sim_elect(&sim, 5000);
+    assert_int_not_equal(leader, 0);
+    kz_sim_connect(&sim, &client, leader);
+    unsigned refused = 0;
+    while (kz_sim_ask(&client, &entry).code == KZ_ANSWER_APPLIED)
+        refused++;
+    assert_in_range(refused, 0, 10); /* what came in meanwhile */
+}
+
 static void made_up_actors_share_one_budget(void **state)
 {
     (void)state;
@@ -433,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_not_allowed_is_told_without_an_entry, begin, end),
         cmocka_unit_test_setup_teardown(an_actor_in_flight_makes_nothing_certain, begin, end),
         cmocka_unit_test_setup_teardown(a_spent_budget_is_refilled_by_time, begin, end),
+        cmocka_unit_test_setup_teardown(a_spent_budget_is_spent_with_the_next_leader, begin, end),
         cmocka_unit_test_setup_teardown(made_up_actors_share_one_budget, begin, end),
         cmocka_unit_test_teardown(over_the_bound_in_flight_is_busy, end),
         cmocka_unit_test_setup_teardown(a_malformed_submit_ends_the_connection, begin, end),

@@ -109,6 +109,18 @@ static void whose_fate_is_not_known_earns_and_spends_nothing(void **state)
     }
 }
 
+static void who_follows_takes_tokens_and_makes_no_debt(void **state)
+{
+    (void)state;
+    kz_budget_init(&budget, 100, 1000);
+    for (int i = 0; i < 40; i++)
+        kz_budget_follow(&budget, 1, 1000);
+    assert_int_equal(enter(1, 5000), 60);
+    for (int i = 0; i < 1000; i++)
+        kz_budget_follow(&budget, 2, 1000);
+    assert_in_range(kz_budget_wait(&budget, 2, 1000), 1, 602);
+}
+
 /* Entries enter, are accepted and refused at random, in order, while time passes. */
 static void no_more_is_refused_than_was_given_and_accepted(void **state)
 {
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_refusal_takes_a_token_and_a_credit),
         cmocka_unit_test(what_is_refused_on_credit_is_a_debt),
         cmocka_unit_test(whose_fate_is_not_known_earns_and_spends_nothing),
+        cmocka_unit_test(who_follows_takes_tokens_and_makes_no_debt),
         cmocka_unit_test(no_more_is_refused_than_was_given_and_accepted),
         cmocka_unit_test(a_bucket_with_entries_in_flight_keeps_its_place),
         cmocka_unit_test(the_largest_budget_is_one),
