@@ -20,7 +20,6 @@
 #define NOTICING_MS  400 /* until half-open connections are found */
 #define ELECTIONS_MS (5 * 2 * ELECTION_MS)
 #define SETTLE_MS    30000
-#define PROBE_MS     5000
 #define RESULTS_MS   400 /* results are stored lazily */
 #define REAL_S_MAX   120 /* a run that takes longer in this world hangs */
 
@@ -142,8 +141,6 @@ static void recover(struct attack *attack)
             kz_broken("no entry is committed within %" PRIu64 " ms of healing", limit_ms);
         if (attack->sim.now_ms - healed_ms > SETTLE_MS)
             kz_broken("no majority is whole within %d ms of healing", SETTLE_MS);
-        if ((attack->sim.now_ms - healed_ms) % PROBE_MS == PROBE_MS - 1)
-            kz_families_probe(&attack->families); /* who had the last one may have crashed */
         tick(attack);
     }
     kz_verdict->recover_ms = attack->sim.now_ms - begun_ms;

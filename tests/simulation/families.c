@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define PROBES_MAX              8 /* errands kept for kz_families_probe() */
 #define PATIENCE_MS             1500
 #define CHILDREN                150
 #define CLERK                   2
@@ -149,7 +148,7 @@ static void want_places(struct kz_families *families)
 
 static void want_something(struct kz_families *families)
 {
-    if (families->count >= KZ_ERRANDS_MAX - PROBES_MAX) return;
+    if (families->count == KZ_ERRANDS_MAX - 1) return; /* one is kept for kz_families_probe() */
     uint64_t what = chance(families, 10);
     if (what < 5)
         want_application(families);
@@ -412,7 +411,8 @@ static void run_family(struct kz_families *families, unsigned i)
         connect_somewhere(families, i);
         return;
     }
-    if (!families->closing && chance(families, 4000) == 0) crash(families, i);
+    bool may_crash = !families->probing && !families->closing;
+    if (may_crash && chance(families, 4000) == 0) crash(families, i);
     if (!family->connected) return;
     for (uint32_t e = i; e < families->count; e += KZ_CLIENTS)
         look_after(families, i, e);
@@ -439,6 +439,7 @@ void kz_families_rush(struct kz_families *families, uint64_t count)
 
 void kz_families_probe(struct kz_families *families)
 {
+    families->probing = true;
     want_application(families);
 }
 

@@ -61,6 +61,7 @@ struct kz_families {
     uint32_t next_of_city;
     uint32_t every_ms; /* about, between two new errands */
     bool with_actors;
+    bool probing;   /* all that could harm has ended: no client crashes any more */
     bool closing;   /* nothing new; all is settled */
     uint64_t heard; /* the highest index that anybody was told */
     uint64_t answers;
