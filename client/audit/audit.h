@@ -41,6 +41,10 @@ void kz_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints ERROR. Returns: the exit code for its status. */
 int kz_report_error(const struct kz_error *error);
 
+/* Writes what a command printed, whose exit code is EXIT_CODE. Returns: that; another code, and
+ * says so, when it was KZ_EXIT_OK and not all could be written. */
+int kz_report_written(int exit_code);
+
 /* How far a long command is, on standard error if that is a terminal; a few times a second. */
 struct kz_progress {
     const char *verb; /* "verified" */

@@ -31,7 +31,7 @@ static void print_usage(FILE *out)
                 out);
 }
 
-int main(int count, char **arguments)
+static int run(int count, char **arguments)
 {
     if (count < 2) {
         print_usage(stderr);
@@ -53,4 +53,9 @@ int main(int count, char **arguments)
     }
     kz_report("there is no command \"%s\"; `kezek-audit --help` lists them", name);
     return KZ_EXIT_USAGE;
+}
+
+int main(int count, char **arguments)
+{
+    return kz_report_written(run(count, arguments));
 }

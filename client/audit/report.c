@@ -29,6 +29,14 @@ int kz_report_error(const struct kz_error *error)
     }
 }
 
+int kz_report_written(int exit_code)
+{
+    bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (written || exit_code != KZ_EXIT_OK) return exit_code;
+    kz_report("cannot write to standard output");
+    return KZ_EXIT_FAILED;
+}
+
 static int64_t now_ms(void)
 {
     struct timespec now;

@@ -112,7 +112,6 @@ static int verify(const char *data, uint64_t *done)
         (void)printf("%" PRIu64 " entries verified", last);
         if (applied < last) (void)printf(", those past %" PRIu64 " without a result", applied);
         (void)printf("\n");
-        exit_code = fflush(stdout) == 0 ? KZ_EXIT_OK : KZ_EXIT_FAILED;
     } else {
         exit_code = kz_report_error(&error);
     }
@@ -157,7 +156,7 @@ int kz_audit_verify(const struct kz_audit_command *self, int count, char **argum
     }
     if (child == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        exit(verify(data, done));
+        exit(kz_report_written(verify(data, done)));
     }
     return await(child, done);
 }

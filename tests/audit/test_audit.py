@@ -198,6 +198,15 @@ class Reading(audit.Case):
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_what_can_not_be_written_is_no_success(self):
+        for words in (["verify", "--data", self.data], ["positions", "--data", self.data], ["digest", "--data", self.data],
+                      ["export", "--data", self.data], ["--help"]):
+            with self.subTest(words), open("/dev/full", "w", encoding="utf-8") as full:
+                words = [str(audit.PROGRAM), *map(str, words)]
+                done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("cannot write", done.stderr)
+
     def test_a_directory_in_use_is_refused(self):
         with (self.data / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
