@@ -6,7 +6,7 @@
  *   runs           first index of a run   term (8), XXH3-64 of it seeded with the key (8)
  *   memberships    index of the entry     XXH3-64 of nothing seeded with the key (8)
  *
- * Invariant: memory changes only after a commit (kz_history_keep, kz_history_adopt), so an aborted
+ * Invariant: the log's memory changes only after a commit (kz_history_adopt), so an aborted
  * transaction leaves it as it was. */
 #ifndef KZ_HISTORY_H
 #define KZ_HISTORY_H

@@ -3,6 +3,7 @@
 #include "log/node_files.h"
 
 #include "log/twin_file.h"
+#include "log/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,18 @@ static void sign(int file)
     }
 }
 
+/* Makes DIRECTORY where there is none, durably: what is synced in it must not go with it. */
+static enum kz_status make(const char *directory, struct kz_error *error)
+{
+    char parent[PATH_SIZE_MAX];
+    if (mkdir(directory, DIRECTORY_MODE) != 0) {
+        if (errno == EEXIST) return KZ_OK;
+        return kz_error_set(error, KZ_IO, "cannot make %s: %s", directory, strerror(errno));
+    }
+    (void)snprintf(parent, sizeof parent, "%s/..", directory);
+    return kz_directory_sync(parent, error);
+}
+
 enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lock,
                                  struct kz_error *error)
 {
@@ -46,9 +59,8 @@ enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lo
     if (size < 0 || size >= PATH_SIZE_MAX) {
         return kz_error_set(error, KZ_IO, "the path %.64s… is too long", directory);
     }
-    if (create && mkdir(directory, DIRECTORY_MODE) != 0 && errno != EEXIST) {
-        return kz_error_set(error, KZ_IO, "cannot make %s: %s", directory, strerror(errno));
-    }
+    enum kz_status made = create ? make(directory, error) : KZ_OK;
+    if (made != KZ_OK) return made;
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (file < 0) {
         enum kz_status status = errno == ENOENT ? KZ_NOT_FOUND : KZ_IO;

@@ -18,7 +18,7 @@ struct kz_node_figures {
     struct kz_writer_figures writer;
     struct kz_readers readers;
     struct kz_syncs syncs;
-    struct kz_histogram steps; /* CPU time of the core's steps */
+    struct kz_histogram steps; /* durations of the core's steps */
     uint64_t events;
     struct kz_saver_figures image;
     double image_open_seconds; /* of the start */

@@ -5,8 +5,20 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static ino_t synced; /* what fsync() was last called for; 0: nothing */
+
+int fsync(int file)
+{
+    struct stat state;
+    assert_int_equal(fstat(file, &state), 0);
+    synced = state.st_ino;
+    return (int)syscall(SYS_fsync, file);
+}
 
 static size_t read_content(const char *name, uint8_t *out, size_t capacity)
 {
@@ -158,6 +170,27 @@ static void a_directory_is_made_only_when_asked(void **state)
     kz_directory_unlock(lock);
 }
 
+/* Else all that the node made durable in it could go with it. */
+static void a_directory_that_is_made_is_durable_in_its_parent(void **state)
+{
+    char path[PATH_SIZE + 16];
+    int lock = -1;
+    struct kz_error error;
+    struct stat parent;
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/new", directory);
+    assert_int_equal(stat(directory, &parent), 0);
+    synced = 0;
+    assert_int_equal(kz_directory_lock(path, true, &lock, &error), KZ_OK);
+    assert_int_equal(synced, parent.st_ino);
+    kz_directory_unlock(lock);
+
+    synced = 0;
+    assert_int_equal(kz_directory_lock(path, true, &lock, &error), KZ_OK);
+    assert_int_equal(synced, 0);
+    kz_directory_unlock(lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_changed_bit_of_a_file_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_locked_by_one_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_is_made_only_when_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_directory_that_is_made_is_durable_in_its_parent, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests_name("node_files", tests, NULL, NULL);
 }
