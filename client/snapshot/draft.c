@@ -14,10 +14,12 @@
 
 #define PLACE "ledger.draft"
 
-/* Finds a file in PATH that a draft neither makes nor leaves behind when it is interrupted. */
+/* Finds a file in PATH, if that is there, which a draft neither makes nor leaves behind when it is
+ * interrupted. */
 static enum kz_status check_empty(const char *path, struct kz_error *error)
 {
     DIR *directory = opendir(path);
+    if (directory == NULL && errno == ENOENT) return KZ_OK;
     if (directory == NULL) {
         return kz_error_set(error, KZ_IO, "cannot open %s: %s", path, strerror(errno));
     }
@@ -60,7 +62,9 @@ enum kz_status kz_draft_open(const char *path, struct kz_draft *out_directory,
     if (size < 0 || (size_t)size >= sizeof directory.place) {
         return kz_error_set(error, KZ_IO, "the path %.64s… is too long", path);
     }
-    enum kz_status status = kz_directory_lock(path, true, &directory.lock, error);
+    /* Before the lock too, which would leave a file of its name in any directory. */
+    enum kz_status status = check_empty(path, error);
+    if (status == KZ_OK) status = kz_directory_lock(path, true, &directory.lock, error);
     if (status != KZ_OK) return status;
     status = check_empty(path, error);
     if (status == KZ_OK) {
