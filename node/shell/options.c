@@ -412,7 +412,7 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
         .heartbeat_ms = 50,
         .connections = KZ_CONNECTIONS_MAX,
         .connections_per_address = KZ_CONNECTIONS_PER_ADDRESS_MAX,
-        .refusals_per_minute = 100,
+        .refusals_per_minute = KZ_REFUSALS_PER_MINUTE,
         .scrub_days = 7,
         .image_every = 1000000,
     };

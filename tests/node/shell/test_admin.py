@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The admin port: pages, malformed requests, bounds, and that the metrics are what Prometheus reads."""
+import os
 import random
 import shutil
 import socket
@@ -99,6 +100,16 @@ class Admin(unittest.TestCase):
             for connection in held:
                 connection.close()
         cluster.wait_for(lambda: self.node._answers("/livez"), what="places that are free again")
+
+    @unittest.skipUnless(os.environ["KEZEKD"].endswith("_fake"), "once is enough for ten seconds")
+    def test_who_does_not_leave_with_the_answer_is_closed(self):
+        held = [self.enterContext(socket.create_connection(("127.0.0.1", self.node.admin))) for _ in range(64)]
+        for connection in held:
+            connection.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+            while connection.recv(65536):
+                pass
+        self.assertEqual(self.ask(b"GET /livez HTTP/1.1\r\n\r\n"), "")
+        cluster.wait_for(lambda: self.node._answers("/livez"), 20, what="places that are free again")
 
     def test_the_metrics_are_prometheus_text(self):
         text = self.node.get("/metrics")[1]

@@ -263,6 +263,18 @@ class SlowReaders(OneNode):
                 beyond.receive()
 
     @unittest.skipIf(SANITIZED, "a sanitizer takes memory and time of its own")
+    def test_a_peer_may_let_sixty_four_megabytes_wait(self):
+        within, beyond = cluster.Connection(self.node.peer), cluster.Connection(self.node.peer)
+        with within, beyond:
+            within.send(BURST, 0, struct.pack("<I", 1000))
+            beyond.send(BURST, 0, struct.pack("<I", 1500))
+            cluster.wait_for(lambda: self.node.metrics()['kezek_connections{kind="peer"}'] == 1, what="its end")
+            self.assertEqual([within.receive()[1] for _ in range(1000)], list(range(1000, 0, -1)))
+            with self.assertRaises((EOFError, ConnectionResetError)):
+                for _ in range(1500):
+                    beyond.receive()
+
+    @unittest.skipIf(SANITIZED, "a sanitizer takes memory and time of its own")
     def test_those_who_do_not_read_share_a_bound(self):
         """90 connections let some MB wait each; behind 256 MiB in all the next one is closed."""
         reader, held = self.connect(), [self.connect() for _ in range(90)]

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/log.h"
+#include "node/core/bounds.h"
 #include "node/shell/writer.h"
 #include "statemachine/base/assert.h"
 
@@ -121,6 +122,23 @@ static void writes_that_wait_share_a_transaction(void **state)
     tear_down(&fixture);
 }
 
+/* Any two of the writes are more than a transaction takes. */
+static void a_transaction_takes_no_more_than_its_bound(void **state)
+{
+    const uint32_t count = 100000;
+    struct fixture fixture;
+    (void)state;
+
+    set_up(&fixture, 0);
+    for (uint64_t i = 0; i < 6; i++)
+        give(&fixture, 0, 1 + i * count, count, 1, 0, 0);
+    assert_true(2 * fixture.given[0]->size > KZ_WRITE_GROUP_SIZE);
+    wait_for_ticket(&fixture, 6);
+    assert_int_equal(fixture.writer.figures.transactions, 6);
+    assert_int_equal(kz_log_last_index(fixture.log), 6 * (uint64_t)count);
+    tear_down(&fixture);
+}
+
 static void a_dropped_tail_is_dropped_in_its_turn(void **state)
 {
     struct fixture fixture;
@@ -224,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_that_wait_share_a_transaction),
+        cmocka_unit_test(a_transaction_takes_no_more_than_its_bound),
         cmocka_unit_test(a_dropped_tail_is_dropped_in_its_turn),
         cmocka_unit_test(results_of_several_writes_are_joined),
         cmocka_unit_test(a_repair_takes_its_turn_and_stops_nothing),
