@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kezek-audit: works offline on a ledger. This file is the table of its subcommands. */
 #include "client/audit/audit.h"
+#include "log/streams.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,5 +58,6 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
+    kz_streams_hold();
     return kz_report_written(run(count, arguments));
 }

@@ -3,6 +3,8 @@
  * them was meant. */
 #include "client/cli/cli.h"
 
+#include "log/streams.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,5 +154,6 @@ static int finish_output(int code)
 
 int main(int argc, char **argv)
 {
+    kz_streams_hold();
     return finish_output(run(argc, argv));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kezekd: one node of a Kezek cluster. */
+#include "log/streams.h"
 #include "node/shell/directory.h"
 #include "node/shell/journal.h"
 #include "node/shell/loop.h"
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
     struct kz_error error;
     int code = EXIT_OK;
 
+    kz_streams_hold();
     ignore_signals();
     enum kz_status status = kz_options_read(argc, argv, &options, &error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kezek-bench: how fast Kezek is. A table of benchmarks; each prints one JSON object on its last
  * line. */
+#include "log/streams.h"
 #include "ops/bench/bench.h"
 
 #include <kezek/kezek.h>
@@ -48,6 +49,7 @@ static void print_help(FILE *out)
 
 int main(int argc, char **argv)
 {
+    kz_streams_hold();
     if (argc < 2) {
         print_help(stderr);
         return 2;

@@ -121,6 +121,17 @@ class Import(audit.Case):
         self.import_text(1, lines_of(MEMBERSHIP, TERRITORY))
         self.assertEqual([path.name for path in self.data.iterdir()], ["something"])
 
+    def test_a_message_is_never_written_into_the_ledger(self):
+        """A closed stream's number goes to the file that is opened next; a message for it went there too."""
+        file = self.place / "lines.jsonl"
+        file.write_text(lines_of(MEMBERSHIP, TERRITORY | {"result": "invalid"}))
+        words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", str(audit.PROGRAM), "import", "--from", str(file)]
+        done = subprocess.run([*words, "--data", str(self.data)], timeout=60, check=False)
+        self.assertEqual(done.returncode, 7)
+        for path in self.data.rglob("*"):
+            self.assertFalse(path.is_file() and b"kezek-audit" in path.read_bytes(), path)
+        self.expect(0, "verify", "--data", self.data)
+
     def test_a_ledger_is_not_imported_over(self):
         self.import_text(0, lines_of(MEMBERSHIP, TERRITORY))
         before = self.export()

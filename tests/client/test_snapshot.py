@@ -70,6 +70,13 @@ class Snapshot(Case):
         lines = [json.loads(line) for line in self.audit("export", "--data", str(self.directory)).splitlines()]
         self.assertEqual([line.get("result") for line in lines], [None, "ok"] + 3 * ["unknown_application"])
 
+    def test_a_message_is_never_written_into_the_ledger(self):
+        """A closed stream's number goes to the file that is opened next; a message for it went there too."""
+        words = [KEZEK, "snapshot", "save", str(self.directory), "--timeout", "1", "--endpoints", self.node.address]
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *words], timeout=60)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.status().returncode, 0)
+
     def test_a_directory_that_is_not_empty_is_left_alone(self):
         self.directory.mkdir()
         (self.directory / "letter").write_text("dear")

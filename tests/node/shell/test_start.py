@@ -233,6 +233,20 @@ class Descriptors(unittest.TestCase):
         self.assertEqual(node.stop(), 0)
 
 
+class Streams(unittest.TestCase):
+    def test_a_line_is_never_written_into_the_ledger(self):
+        """A closed stream's number goes to the file that is opened next; a line for it went there too."""
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            with self.subTest(closed), cluster.Cluster(1) as nodes:
+                node = nodes[1]
+                node.prefix = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+                node.start().wait_ready()
+                for stream in range(3):
+                    place = os.readlink(f"/proc/{node.process.pid}/fd/{stream}")
+                    self.assertNotIn(str(node.directory) + "/", place)
+                self.assertEqual(node.stop(), 0)
+
+
 class Signals(unittest.TestCase):
     def setUp(self):
         self.nodes = self.enterContext(cluster.Cluster(1))
