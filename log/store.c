@@ -89,10 +89,32 @@ static enum kz_status begin(struct kz_store *store, unsigned flags, struct kz_er
     return KZ_OK;
 }
 
+/* Returns: the number of the last commit, as LMDB's first pages have it. */
+static uint64_t last_committed(const struct kz_store *store)
+{
+    MDB_envinfo info;
+    int code = mdb_env_info(store->environment, &info);
+    KZ_ASSERT(code == MDB_SUCCESS);
+    return info.me_last_txnid;
+}
+
+/* LMDB takes the number of the last commit, and then copies that commit's roots from one of the
+ * first two pages: but two commits later that page is another's, and a reader that was held up in
+ * between has roots which are not of its number, or half written. So it begins again until nobody
+ * has committed meanwhile: until its number is still the last, or, where that never comes because a
+ * first page lies about it, until the last is what it was at the try before. */
 enum kz_status kz_transaction_begin_read(struct kz_store *store, struct kz_error *error,
                                          struct kz_transaction *out_transaction)
 {
-    return begin(store, MDB_RDONLY, error, out_transaction);
+    uint64_t last = 0;
+    for (;;) {
+        enum kz_status status = begin(store, MDB_RDONLY, error, out_transaction);
+        if (status != KZ_OK) return status;
+        uint64_t before = last;
+        last = last_committed(store);
+        if (last == kz_transaction_number(out_transaction) || last == before) return KZ_OK;
+        kz_transaction_abort(out_transaction);
+    }
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

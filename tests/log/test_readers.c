@@ -2,13 +2,20 @@
 /* Threads that read while one appends and drops: each read sees one state of the ledger. */
 #include "tests/log/fixture.h"
 
+#include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define ROUNDS       300
 #define READER_COUNT 3
+#define WRITES_MAX   5
+#define MAPS_LINE    512
 
 static atomic_bool finished;
 
@@ -72,10 +79,87 @@ static void readers_see_whole_states(void **state)
     kz_log_close(log);
 }
 
+/* ---- Writes while a reader begins ----
+ * LMDB's reader takes the number of the last commit, then copies what that commit wrote in one of
+ * the file's first two pages. Here it can not read them at once: before it goes on, others commit,
+ * each in the other page than the one before. */
+
+static atomic_uint first_pages_wanted;
+static atomic_uint first_pages_given;
+static void *first_pages;
+static size_t first_pages_size;
+
+static void wait_for_writes(int signal_number)
+{
+    (void)signal_number;
+    unsigned wanted = atomic_fetch_add(&first_pages_wanted, 1) + 1;
+    while (atomic_load(&first_pages_given) != wanted)
+        (void)sched_yield();
+}
+
+/* Finds the start of the data file's only map. */
+static void find_first_pages(void)
+{
+    char line[MAPS_LINE];
+    char path[PATH_SIZE + 32];
+    uintptr_t address = 0;
+    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb\n", directory);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (address == 0 && fgets(line, sizeof line, maps) != NULL) {
+        if (strstr(line, path) != NULL) assert_int_equal(sscanf(line, "%" SCNxPTR, &address), 1);
+    }
+    (void)fclose(maps);
+    assert_int_not_equal(address, 0);
+    first_pages = (void *)address;
+    first_pages_size = 2 * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *read_once(void *argument)
+{
+    struct reader *reader = argument;
+    struct kz_error error;
+    struct kz_batch *batch = NULL;
+    enum kz_status status = kz_log_read(reader->log, 60, 1000, SIZE_MAX, &batch, &error);
+    if (status != KZ_OK) (void)fprintf(stderr, "a read failed: %s\n", error.text);
+    if (status != KZ_OK || !is_right(batch)) reader->wrong_count++;
+    if (status == KZ_OK) kz_batch_release(batch);
+    return NULL;
+}
+
+static void a_reader_that_others_overtake_sees_a_whole_state(void **state)
+{
+    (void)state;
+    const struct sigaction action = {.sa_handler = wait_for_writes};
+    struct sigaction before;
+    struct kz_log *log = open_log(directory);
+    append(log, 101, 1);
+    find_first_pages();
+    assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+    for (uint32_t writes = 0; writes <= WRITES_MAX; writes++) {
+        struct reader reader = {.log = log};
+        unsigned wanted = atomic_load(&first_pages_wanted) + 1;
+        assert_int_equal(mprotect(first_pages, first_pages_size, PROT_NONE), 0);
+        assert_int_equal(pthread_create(&reader.thread, NULL, read_once, &reader), 0);
+        while (atomic_load(&first_pages_wanted) != wanted)
+            (void)sched_yield();
+        assert_int_equal(mprotect(first_pages, first_pages_size, PROT_READ), 0);
+        for (uint32_t i = 0; i < writes; i++)
+            append(log, 1, 1);
+        atomic_store(&first_pages_given, wanted);
+        assert_int_equal(pthread_join(reader.thread, NULL), 0);
+        assert_int_equal(reader.wrong_count, 0);
+    }
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+    kz_log_close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(readers_see_whole_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reader_that_others_overtake_sees_a_whole_state, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }
