@@ -4,6 +4,7 @@
 #include "log/readers.h"
 #include "tests/log/fixture.h"
 
+#include <dlfcn.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,17 @@
 
 #define MAP_SIZE  ((size_t)2 << 20)
 #define ROOM_SIZE ((uint64_t)64 << 10)
+
+static off_t killed_below; /* a write to the file before this place is the process's last */
+
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
+{
+    static ssize_t (*real)(int, const void *, size_t, off_t);
+    if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+    ssize_t written = real(file, bytes, size, offset);
+    if (offset < killed_below) (void)raise(SIGKILL);
+    return written;
+}
 
 /* In a child: reads the ledger as it is now, says so, and ends no sooner than the test. */
 static void read_for_ever(int told)
@@ -179,6 +191,40 @@ static void a_write_of_nothing_takes_no_page(void **state)
     kz_log_close(log);
 }
 
+/* In a child: commits, and is killed before it has told the others. */
+static void commit_and_die(uint32_t count)
+{
+    struct kz_log *log = open_log(directory);
+    killed_below = 2 * sysconf(_SC_PAGESIZE);
+    append(log, count, 1);
+    _exit(1);
+}
+
+static void what_a_killed_process_has_committed_is_seen_while_another_reads(void **state)
+{
+    (void)state;
+    struct kz_log *log = open_log(directory);
+    append(log, 10, 1);
+    kz_log_close(log);
+    pid_t reader = start_reader();
+    for (uint64_t last = 10; last < 30; last += 10) {
+        int status = 0;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) commit_and_die(9);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        log = open_log(directory);
+        assert_entries(log, last + 9);
+        append(log, 1, 1);
+        kz_log_close(log);
+    }
+    log = open_log(directory);
+    assert_entries(log, 30);
+    kz_log_close(log);
+    kill_reader(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +237,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_of_nothing_takes_no_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_that_are_free_again_are_room_in_a_full_map, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_a_killed_process_has_committed_is_seen_while_another_reads, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("held_pages", tests, NULL, NULL);
 }
