@@ -55,6 +55,10 @@ enum kezek_code kezek_client_submit_record(struct kezek_client *client, uint64_t
         return kz_fail(error, KEZEK_USAGE, "a record of %zu bytes: it has %d to %d", size,
                        KZ_RECORD_HEADER_SIZE, KZ_RECORD_SIZE_MAX);
     }
+    if (!kz_has_request(record + REQUEST_OFFSET)) {
+        return kz_fail(error, KEZEK_USAGE,
+                       "a record without a request id, which could be acted on twice: draw one");
+    }
     if (!join(client, record, size, (struct waiter){callback, data})) {
         return kz_fail(error, KEZEK_NO_MEMORY, "out of memory for a command");
     }

@@ -162,8 +162,8 @@ static void a_frame_takes_512_commands(void **state)
 static void a_frame_takes_64_kib(void **state)
 {
     char name[KZ_TEXT_SIZE_MAX];
-    const struct kz_entry entry = {.type = KZ_TERRITORY,
-                                   .territory = {.name = {name, sizeof name}}};
+    const struct kz_entry entry = {
+        .type = KZ_TERRITORY, .request = {1}, .territory = {.name = {name, sizeof name}}};
     struct kezek_outcome unused;
     struct kz_command_reader commands;
     uint8_t record[KZ_RECORD_SIZE_MAX];
@@ -219,6 +219,23 @@ static void records_of_a_wrong_size_are_the_callers_mistake(void **state)
     assert_int_equal(
         kezek_client_submit_record(script.client, 0, record, KZ_RECORD_SIZE_MAX, NULL, NULL, NULL),
         KEZEK_USAGE);
+    assert_int_equal(kezek_client_waiting(script.client), 0);
+    scripted_finish(&script);
+}
+
+/* It may be sent again, and would be acted on again. */
+static void a_record_without_a_request_id_is_the_callers_mistake(void **state)
+{
+    const struct kz_entry entry = {.type = KZ_READY, .application_only = {7}};
+    struct kezek_error error;
+    uint8_t record[64];
+    size_t size = kz_record_encode(&entry, record, sizeof record);
+    (void)state;
+    scripted_init(&script, A);
+    assert_int_equal(kezek_client_submit_record(script.client, 0, record, size,
+                                                scripted_keep_outcome, NULL, &error),
+                     KEZEK_USAGE);
+    assert_non_null(strstr(error.text, "request id"));
     assert_int_equal(kezek_client_waiting(script.client), 0);
     scripted_finish(&script);
 }
@@ -517,7 +534,7 @@ static void ask_again(void *data, const struct kezek_outcome *outcome)
 {
     unsigned *left = data;
     struct kezek_error error;
-    const struct kz_entry entry = {.type = KZ_READY, .application_only = {*left}};
+    const struct kz_entry entry = {.type = KZ_READY, .request = {1}, .application_only = {*left}};
     uint8_t record[64];
 
     assert_int_equal(outcome->code, KEZEK_OK);
@@ -555,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_frame_takes_64_kib),
         cmocka_unit_test(a_command_has_its_whole_time_though_others_wait_already),
         cmocka_unit_test(records_of_a_wrong_size_are_the_callers_mistake),
+        cmocka_unit_test(a_record_without_a_request_id_is_the_callers_mistake),
         cmocka_unit_test(a_lost_connection_sends_the_same_bytes_again),
         cmocka_unit_test(what_a_node_is_too_busy_for_is_sent_when_it_says),
         cmocka_unit_test(too_busy_for_longer_than_its_time_is_an_answer),

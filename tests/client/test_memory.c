@@ -187,7 +187,7 @@ static void every_allocation_may_fail(void **state)
 static void a_command_that_was_not_taken_is_not_sent(void **state)
 {
     const struct kezek_options options = {.endpoints = "a:1", .seed = {1, 2}};
-    const uint8_t record[KZ_RECORD_HEADER_SIZE] = {1};
+    const uint8_t record[KZ_RECORD_HEADER_SIZE] = {[0] = 1, [12] = 1}; /* version, request id */
     const uint8_t *output;
     (void)state;
 

@@ -51,7 +51,7 @@ static void on_entries(void *data, const struct kezek_entry *entries, uint32_t c
 static unsigned ask_everything(struct kezek_client *client)
 {
     static const uint64_t numbers[2] = {3, 4};
-    const struct kz_entry entry = {.type = KZ_READY, .application_only = {1}};
+    const struct kz_entry entry = {.type = KZ_READY, .request = {1}, .application_only = {1}};
     uint8_t record[64];
     size_t size = kz_record_encode(&entry, record, sizeof record);
     unsigned asked = 0;

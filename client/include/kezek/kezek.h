@@ -245,7 +245,8 @@ KEZEK_API enum kezek_code kezek_client_submit(struct kezek_client *client, uint6
                                               const struct kezek_command *command,
                                               kezek_outcome_callback callback, void *data,
                                               struct kezek_error *error);
-/* The same for a record made elsewhere (log/FORMAT.md), its time zero. */
+/* The same for a record made elsewhere (log/FORMAT.md): its time is zero, its request id is not, as
+ * it may be sent again. */
 KEZEK_API enum kezek_code kezek_client_submit_record(struct kezek_client *client, uint64_t now_ms,
                                                      const uint8_t *record, size_t size,
                                                      kezek_outcome_callback callback, void *data,
