@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <sys/resource.h>
 
-#define FILES 32 /* the ledger's, the loop's, small ones, and some to spare: a node has 25 open */
+#define FILES 32 /* the ledger's, the loop's, small ones, and some to spare: a node has 19 open */
 
 static_assert(KZ_DESCRIPTORS_KEPT >=
                   KZ_PEER_CONNECTIONS_MAX + 4 * KZ_MEMBERS_MAX + KZ_ADMIN_CONNECTIONS_MAX + FILES,
