@@ -120,10 +120,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     struct kz_sockets *sockets = link->sockets;
     (void)buffer;
 
-    if (got < 0) {
-        kz_link_drop(link);
-        return;
-    }
+    if (got < 0) kz_link_drop(link); /* what was put into the arena for this read takes room too */
     if (got > 0) take_bytes(link, (size_t)got);
 
     size_t room = KZ_ARENA_SIZE - sockets->arena_used;

@@ -326,6 +326,20 @@ class Turns(OneNode):
         with concurrent.futures.ThreadPoolExecutor(30) as pool:
             self.assertTrue(all(pool.map(talk, connections, waiting)))
 
+    def test_many_that_end_within_a_message_end_not_the_node(self):
+        """The beginning of each comes back to the arena before the read that finds its end: 8 MiB of it, and more."""
+        count, size = 300, 60000
+        part = cluster.seal(ECHO, 1, bytes(CLIENT_MAX - cluster.HEADER_SIZE))[:size]
+        connections = [self.connect() for _ in range(count)]
+        for connection in connections:
+            connection.send_raw(part)
+        cluster.wait_for(lambda: self.node.metrics()["kezek_received_bytes_total"] == count * size, what="all parts")
+        self.node.process.send_signal(signal.SIGSTOP)
+        for connection in connections:
+            connection.close()
+        self.node.process.send_signal(signal.SIGCONT)
+        cluster.wait_for(lambda: self.node.metrics()['kezek_connections{kind="client"}'] == 0, what="their ends")
+
     def test_silent_connections_are_bounded(self):
         silent = [self.connect() for _ in range(1024)]
         self.assertIn("have not said hello yet", self.connect().goodbye())
