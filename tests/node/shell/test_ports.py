@@ -277,9 +277,11 @@ class SlowReaders(OneNode):
     @unittest.skipIf(SANITIZED, "a sanitizer takes memory and time of its own")
     def test_those_who_do_not_read_share_a_bound(self):
         """90 connections let some MB wait each; behind 256 MiB in all the next one is closed."""
-        reader, held = self.connect(), [self.connect() for _ in range(90)]
+        reader, held = self.connect(), []
         self.echoes(reader)
-        for connection in held:
+        for _ in range(90):
+            connection = self.connect()  # and speaks at once: who is silent for three seconds is closed for that
+            held.append(connection)
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
             connection.send(BURST, 0, struct.pack("<I", 120))
             self.echoes(reader)
