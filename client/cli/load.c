@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load: appends the commands of a file of JSON lines, many in flight, in the file's order. Lines
  * that carry request ids may be loaded again: what is in the ledger already comes back as repeated.
+ * All others would be acted on twice, and it is said so when a load stops before its end.
  * It stops at the first line that is no command, and when the cluster does not answer; lines that
  * the rules refuse are told and passed over. */
 #include "client/cli/load.h"
@@ -31,9 +32,10 @@ static void on_outcome(void *data, const struct kezek_outcome *outcome)
     free(line);
 }
 
-/* Reads a line's record into OUT. Returns: its size, 0 after it has said what is wrong. */
+/* Reads a line's record into OUT, and whether its request id was drawn. Returns: its size, 0 after
+ * it has said what is wrong. */
 static size_t read_record(struct load *load, const char *text, size_t size,
-                          uint8_t out[static KZ_RECORD_SIZE_MAX])
+                          uint8_t out[static KZ_RECORD_SIZE_MAX], bool *out_drawn)
 {
     static struct kz_line line;
     struct kz_error why;
@@ -51,7 +53,8 @@ static size_t read_record(struct load *load, const char *text, size_t size,
     }
     line.entry.time = 0;
     if (load->cli->actor != 0) line.entry.actor = load->cli->actor;
-    if (!kz_has_request(line.entry.request)) {
+    *out_drawn = !kz_has_request(line.entry.request);
+    if (*out_drawn) {
         kezek_client_draw_request(kezek_connection_client(load->connection), line.entry.request);
     }
     return kz_record_encode(&line.entry, out, KZ_RECORD_SIZE_MAX);
@@ -63,11 +66,13 @@ static bool send_line(struct load *load, const char *text, size_t text_size)
     uint8_t record[KZ_RECORD_SIZE_MAX];
     struct kezek_error error = {.text = "out of memory"};
 
-    size_t size = read_record(load, text, text_size, record);
+    bool drawn = false;
+
+    size_t size = read_record(load, text, text_size, record, &drawn);
     if (size == 0) return false;
     struct loaded_line *line = malloc(sizeof *line + size);
     if (line != NULL) {
-        *line = (struct loaded_line){load, load->lines, size};
+        *line = (struct loaded_line){load, load->lines, drawn, size};
         memcpy(line->record, record, size);
     }
     if (line == NULL ||

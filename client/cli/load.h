@@ -16,6 +16,7 @@ struct load {
     uint64_t refused;
     uint64_t repeated;
     uint64_t unanswered; /* without a result */
+    uint64_t twice;      /* in the ledger, or perhaps, by request ids that were drawn for them */
     bool malformed;      /* a line was no command */
     uint64_t counts[KZ_RESULT_END];
     bool progress; /* show a bar */
@@ -27,6 +28,7 @@ struct load {
 struct loaded_line {
     struct load *load;
     uint64_t number;
+    bool drawn; /* its request id */
     size_t size;
     uint8_t record[];
 };

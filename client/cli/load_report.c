@@ -48,6 +48,7 @@ void kz_load_report_outcome(const struct loaded_line *line, const struct kezek_o
     struct load *load = line->load;
 
     load->answered++;
+    load->twice += line->drawn && (outcome->code == KEZEK_OK || outcome->code == KEZEK_UNKNOWN);
     if (outcome->result != NULL) note_result(line, outcome);
     if (outcome->code == KEZEK_OK) return;
 
@@ -95,6 +96,20 @@ void kz_load_report_progress(struct load *load, bool last)
 
 /* ---- The summary ---- */
 
+/* Of a load that stopped before its end. */
+static void tell_how_to_go_on(const struct load *load)
+{
+    if (load->twice > 0) {
+        (void)fprintf(stderr,
+                      "do not load it again as it is: %" PRIu64 " lines without a \"request\" are "
+                      "in the ledger, or may be, and would be acted on twice; leave out those that "
+                      "were answered (-o jsonl tells them), and give each line a request id\n",
+                      load->twice);
+    } else if (load->unanswered > 0) {
+        (void)fputs("load it again: lines that are there already change nothing\n", stderr);
+    }
+}
+
 void kz_load_report_summary(const struct load *load)
 {
     FILE *out = kz_cli_is_json(load->cli) ? stderr : stdout;
@@ -114,8 +129,5 @@ void kz_load_report_summary(const struct load *load)
         (void)fprintf(out, ", %" PRIu64 " without an answer", load->unanswered);
     }
     (void)fprintf(out, ", in %" PRIu64 ".%" PRIu64 " s\n", took_ms / 1000, took_ms / 100 % 10);
-    if (load->unanswered > 0) {
-        (void)fputs("load it again: lines with request ids that are there already change nothing\n",
-                    stderr);
-    }
+    if (load->unanswered > 0 || load->malformed) tell_how_to_go_on(load);
 }

@@ -288,8 +288,9 @@ enum kz_status kz_line_parse(const char *text, size_t size, enum kz_line_mode mo
                              struct kz_line *line, struct kz_error *error)
 {
     if (size > KZ_LINE_INPUT_SIZE_MAX)
-        return kz_error_set(error, KZ_TOO_LARGE, "a line has at most %d bytes, this one %zu",
-                            KZ_LINE_INPUT_SIZE_MAX, size);
+        return kz_error_set(error, KZ_TOO_LARGE,
+                            "a line has at most %d bytes, and this one has more",
+                            KZ_LINE_INPUT_SIZE_MAX);
 
     json_error_t reason;
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &reason);

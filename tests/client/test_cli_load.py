@@ -140,6 +140,27 @@ class Loading(Case):
         self.assertIn("load it again", done.stderr)
         self.assertIn("2 without an answer", done.stdout)
 
+    def test_lines_that_would_be_acted_on_twice_are_not_to_be_loaded_again(self):
+        """Without a request id nothing tells a vacancy that is loaded again from another one."""
+        hint = "do not load it again as it is: 2 lines without a \"request\" are in the ledger, or may be"
+        self.node.silent = True
+        text = self.line(1, False) + self.line(2) + self.line(3, False)
+        done = self.kezek("load", self.file(text), "--timeout", "300ms", code=3)
+        self.assertIn(hint, done.stderr)
+        self.assertNotIn("change nothing", done.stderr)
+        self.node.silent = False
+        self.assertIn(hint, self.kezek("load", self.file(text + "nonsense\n"), code=1).stderr)
+        self.node.answers = [applied(1, "wrong_state")]
+        self.assertNotIn("again", self.kezek("load", self.file(text), code=1).stderr)
+        self.node.answers = [applied(1, "wrong_state"), applied(2), result(fake.BUSY, reason=6, retry_ms=600000)]
+        self.assertIn("load it again: lines that are", self.kezek("load", self.file(text), code=3).stderr)
+        self.assertNotIn("again", self.kezek("load", self.file(self.line(1) + "nonsense\n"), code=1).stderr)
+
+    def test_a_line_that_is_too_long_is_said(self):
+        for text in (" " * 70000 + "{}\n", "x" * 1_000_000):
+            done = self.kezek("load", self.file(text), code=1)
+            self.assertIn(":1: a line has at most 65536 bytes, and this one has more; nothing behind it was sent", done.stderr)
+
     def test_a_silent_cluster_is_not_sent_the_rest(self):
         self.node.silent = True
         done = self.kezek("load", self.file("".join(self.line(i) for i in range(1, 20001))), "--timeout", "300ms", code=3)
