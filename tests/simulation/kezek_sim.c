@@ -2,6 +2,7 @@
 /* kezek-sim: runs seeds until one breaks something, and makes that one small. */
 #include "tests/simulation/shrink.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct options {
     enum kz_attack_mode mode;
     bool keep;   /* a broken list of faults as it is */
     bool hashes; /* a line for each seed */
+    bool help;
 };
 
 static const char usage[] =
@@ -164,6 +166,7 @@ static bool take_option(struct options *options, int option)
     case 'o': options->out = optarg; return true;
     case 'h': options->hashes = true; return true;
     case 'k': options->keep = true; return true;
+    case 'u': options->help = true; return true;
     case 'm': options->mode = kz_mode_named(optarg); return options->mode != KZ_MODE_END;
     default: return false;
     }
@@ -171,17 +174,46 @@ static bool take_option(struct options *options, int option)
 
 static bool parse(int argc, char **argv, struct options *out)
 {
-    static const struct option known[] = {
-        {"seeds", required_argument, NULL, 'n'},  {"from", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 's'},   {"trace", required_argument, NULL, 't'},
-        {"replay", required_argument, NULL, 'r'}, {"out", required_argument, NULL, 'o'},
-        {"mode", required_argument, NULL, 'm'},   {"hashes", no_argument, NULL, 'h'},
-        {"no-shrink", no_argument, NULL, 'k'},    {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seeds", required_argument, NULL, 'n'},
+                                          {"from", required_argument, NULL, 'f'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"trace", required_argument, NULL, 't'},
+                                          {"replay", required_argument, NULL, 'r'},
+                                          {"out", required_argument, NULL, 'o'},
+                                          {"mode", required_argument, NULL, 'm'},
+                                          {"hashes", no_argument, NULL, 'h'},
+                                          {"no-shrink", no_argument, NULL, 'k'},
+                                          {"help", no_argument, NULL, 'u'},
+                                          {NULL, 0, NULL, 0}};
     *out = (struct options){.from = 1};
     int option;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
-        if (!take_option(out, option)) return false;
-    return optind == argc && (out->one || out->replay != NULL || out->seeds > 0);
+    int which;
+    while ((option = getopt_long(argc, argv, "", known, &which)) != -1) {
+        if (take_option(out, option)) continue;
+        if (option != '?') { /* getopt has said what is none */
+            (void)fprintf(stderr, "kezek-sim: --%s: \"%s\" is not allowed\n", known[which].name,
+                          optarg);
+        }
+        return false;
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "kezek-sim: \"%s\" is one word too many\n", argv[optind]);
+        return false;
+    }
+    return out->help || out->one || out->replay != NULL || out->seeds > 0;
+}
+
+/* A trace that can not be written is told before anything runs: it breaks no promise. */
+static bool can_write(const char *path)
+{
+    if (path == NULL || strcmp(path, "-") == 0) return true;
+    FILE *file = fopen(path, "w");
+    if (file != NULL) {
+        (void)fclose(file);
+        return true;
+    }
+    (void)fprintf(stderr, "kezek-sim: %s can not be written: %s\n", path, strerror(errno));
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -191,6 +223,8 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
+    if (options.help) return fputs(usage, stdout) < 0 ? 1 : 0;
+    if (!can_write(options.trace)) return 2;
     if (options.replay != NULL) return replay(&options);
     if (!options.one) return run_seeds(&options);
     struct kz_plan plan;
