@@ -66,9 +66,7 @@ class Library(unittest.TestCase):
             run("cmake", "--install", str(BUILD / "client" / "lib"), "--prefix", root)
             found = str(next(pathlib.Path(root).rglob("libkezek.pc")).parent)
             environment = dict(os.environ, PKG_CONFIG_PATH=found)
-            # The installed file names the prefix of the configuration; here it is another one.
-            flags = run("pkg-config", f"--define-variable=prefix={root}", "--cflags", "--libs", "libkezek_uv",
-                        env=environment).split()
+            flags = run("pkg-config", "--cflags", "--libs", "libkezek_uv", env=environment).split()
             libraries = str(next(pathlib.Path(root).rglob("libkezek.so")).parent)
             for compiler, suffix in (("cc", "c"), ("c++", "cpp")):
                 if shutil.which(compiler) is None:
