@@ -51,6 +51,15 @@ static enum kz_status make(const char *directory, struct kz_error *error)
     return kz_directory_sync(parent, error);
 }
 
+/* Opens the lock as a medium that can not be written lets it. Returns: -1 with an errno, EROFS
+ * where there is none. */
+static int open_on_read_only(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) errno = EROFS;
+    return file;
+}
+
 enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lock,
                                  struct kz_error *error)
 {
@@ -62,6 +71,13 @@ enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lo
     enum kz_status made = create ? make(directory, error) : KZ_OK;
     if (made != KZ_OK) return made;
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (file < 0 && errno == EROFS && !create) {
+        file = open_on_read_only(path);
+        if (file < 0 && errno == EROFS) {
+            *out_lock = -1;
+            return KZ_OK;
+        }
+    }
     if (file < 0) {
         enum kz_status status = errno == ENOENT ? KZ_NOT_FOUND : KZ_IO;
         return kz_error_set(error, status, "cannot open %s: %s", path, strerror(errno));
@@ -81,7 +97,7 @@ enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lo
 
 void kz_directory_unlock(int lock)
 {
-    (void)close(lock);
+    if (lock >= 0) (void)close(lock);
 }
 
 /* Says which file did not decode, and why. */

@@ -22,7 +22,8 @@
 #include <stdint.h>
 
 /* Takes DIR's lock (making DIR when CREATE). Errors: KZ_LOCKED (ERROR names the holder's process
- * id), KZ_IO, KZ_NOT_FOUND. Returns: a descriptor in OUT_LOCK that kz_directory_unlock() closes. */
+ * id), KZ_IO, KZ_NOT_FOUND. Returns: a descriptor in OUT_LOCK that kz_directory_unlock() closes;
+ * -1, unless CREATE, where DIR has no lock and lies on a medium that nobody can write. */
 enum kz_status kz_directory_lock(const char *directory, bool create, int *out_lock,
                                  struct kz_error *error);
 void kz_directory_unlock(int lock);

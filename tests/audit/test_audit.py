@@ -226,6 +226,30 @@ class Reading(audit.Case):
             self.expect(1, "found", "--data", self.data, "--cluster-id", CLUSTER, "--cluster", "1=h:1")
             self.import_text(1, lines_of(MEMBERSHIP))
 
+    def run_read_only(self, *arguments):
+        """Runs kezek-audit where the directory can not be written, in a namespace of mounts of its own."""
+        mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+        words = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(self.place), str(audit.PROGRAM)]
+        return audit.Outcome(subprocess.run([*words, *map(str, arguments)], capture_output=True, timeout=60, check=False))
+
+    def test_a_ledger_on_a_read_only_medium_can_be_audited(self):
+        if self.run_read_only("--version").code != 0:
+            self.skipTest("this system lets nobody mount read-only")
+        for command in ("verify", "positions", "digest", "export"):
+            expected = self.expect(0, command, "--data", self.data)
+            for has_lock in (True, False):  # a copy may have none
+                found = self.run_read_only(command, "--data", self.data)
+                self.assertEqual((found.code, found.out, found.error), (0, expected.out, ""), (command, has_lock))
+                (self.data / "lock").unlink(missing_ok=True)
+        (self.data / "lock").touch()
+        with (self.data / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("in use", self.run_read_only("verify", "--data", self.data).error)
+        found = self.run_read_only("found", "--data", self.data, "--cluster-id", CLUSTER, "--cluster", "1=h:1")
+        self.assertIn("Read-only file system", found.error)
+        found = self.run_read_only("import", "--from", self.place / "lines.jsonl", "--data", self.place / "other")
+        self.assertIn("cannot make", found.error)
+
     def test_a_directory_without_a_ledger_fails(self):
         (self.place / "nothing").mkdir()
         for data in (self.place / "nothing", self.place / "nowhere"):
