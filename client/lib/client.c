@@ -113,13 +113,22 @@ void kezek_client_on_connected(struct kezek_client *client, uint64_t now_ms)
     client->phase = PHASE_GREETING;
 }
 
+/* Notes why a connection failed; a node that is there and knows no leader says more than the next
+ * one's being away. */
+static void note_trouble(struct kezek_client *client, const char *reason)
+{
+    bool is_other =
+        client->leaderless[0] != '\0' && strcmp(client->leaderless, client->address) != 0;
+    (void)snprintf(client->trouble, sizeof client->trouble, "%s%s%s: %s",
+                   is_other ? client->leaderless : "", is_other ? " knows no leader, " : "",
+                   client->address, reason);
+    client->failures++;
+}
+
 void kezek_client_on_closed(struct kezek_client *client, uint64_t now_ms, const char *reason)
 {
     kz_client_advance(client, now_ms);
-    if (client->phase != PHASE_CLOSING) {
-        (void)snprintf(client->trouble, sizeof client->trouble, "%s: %s", client->address, reason);
-        client->failures++;
-    }
+    if (client->phase != PHASE_CLOSING) note_trouble(client, reason);
     client->phase = PHASE_IDLE;
     client->close_told = false;
     client->node = 0;
@@ -138,10 +147,7 @@ void kz_client_close(struct kezek_client *client, const char *reason)
 {
     if (client->phase == PHASE_IDLE || client->phase == PHASE_CLOSING) return;
 
-    if (client->redirect[0] == '\0') {
-        (void)snprintf(client->trouble, sizeof client->trouble, "%s: %s", client->address, reason);
-        client->failures++;
-    }
+    if (client->redirect[0] == '\0') note_trouble(client, reason);
     client->phase = PHASE_CLOSING;
     client->close_told = false;
 }
@@ -178,6 +184,7 @@ static void on_welcome(struct kezek_client *client, const struct kz_frame *frame
     client->phase = PHASE_READY;
     client->node = welcome.node;
     client->leader = welcome.leader;
+    if (welcome.leader != 0) client->leaderless[0] = '\0';
     if (kz_client_speaks_with_leader(client)) {
         client->failures = 0;
         return;

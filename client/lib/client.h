@@ -98,9 +98,11 @@ struct kezek_client {
     uint64_t ping_tag;            /* of the ping under way; 0: none */
     uint32_t outstanding;
     bool flowing; /* the node has taken a command, so more than one SUBMIT may be under way */
-    uint64_t redirected_ms; /* when a redirect was last followed */
-    unsigned failures;      /* connections that failed one after the other */
-    char trouble[128];      /* the last connection's end, for people */
+    uint64_t redirected_ms;             /* when a redirect was last followed */
+    unsigned failures;                  /* connections that failed one after the other */
+    char trouble[160];                  /* the last connection's end, for people */
+    char leaderless[ADDRESS_TEXT_SIZE]; /* who said last, since a leader was known, that it knows
+                                           none; else empty */
 
     uint64_t now_ms; /* the latest time that the client was told */
     uint64_t next_tag;

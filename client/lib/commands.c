@@ -271,8 +271,8 @@ static struct kezek_outcome expired(const struct kezek_client *client, const str
     const char *why = batch->reason != KZ_REASON_NONE ? kz_reason_text(batch->reason)
                       : client->trouble[0] != '\0'    ? client->trouble
                                                       : "no leader was found";
-    (void)snprintf(outcome.text, sizeof outcome.text, "no answer in %u ms: %s", client->timeout_ms,
-                   why);
+    (void)snprintf(outcome.text, sizeof outcome.text, "no answer in %u ms: %.128s",
+                   client->timeout_ms, why);
     return outcome;
 }
 

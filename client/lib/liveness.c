@@ -5,6 +5,8 @@
  * something small now and again. */
 #include "client/lib/client.h"
 
+#include <string.h>
+
 #define STALL_MS      3000 /* without a byte while an answer is owed */
 #define PING_MS       5000 /* of silence, while only a watch is on */
 #define LEADERLESS_MS 1000 /* before another node is asked */
@@ -49,6 +51,7 @@ void kz_liveness_check(struct kezek_client *client)
         kz_client_close(client, "it does not answer");
     } else if (is_leaderless(client) &&
                client->now_ms >= client->leaderless_since_ms + LEADERLESS_MS) {
+        memcpy(client->leaderless, client->address, ADDRESS_TEXT_SIZE);
         kz_client_close(client, "it knows no leader");
     } else if (only_watches(client) && client->now_ms >= client->quiet_since_ms + PING_MS) {
         ping(client);

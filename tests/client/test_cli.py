@@ -277,6 +277,18 @@ class Nodes(Case):
         self.assertIn("refused", done.stderr)
         self.assertEqual(run("show", "5", "--timeout", "300ms", endpoints=nobody()).returncode, 3)
 
+    def test_a_cluster_without_a_leader_is_told_from_one_that_is_not_there(self):
+        """The last node that was tried is down; that the other one is there and knows no leader says more."""
+        self.node.leader = 0
+        for words in [("withdraw", "5"), ("leader", "move", "2")]:
+            with self.subTest(words=words):
+                down = nobody()
+                done = run(*words, "--timeout", "1700ms", endpoints=f"{self.node.address},{down}")
+                self.assertEqual(done.returncode, 3)
+                self.assertIn(f"{self.node.address} knows no leader, {down}: Connection refused", done.stderr)
+        self.node.leader = 1
+        self.kezek("withdraw", "5")
+
     def test_an_answer_that_does_not_come_is_unknown(self):
         self.node.silent = True
         done = self.kezek("withdraw", "5", "--timeout", "300ms", code=3)
