@@ -79,8 +79,8 @@ void kz_cli_print_subcommand_help(const struct subcommand *subcommand)
 {
     const struct kz_schema *schema = kz_cli_schema(subcommand);
 
-    (void)printf("usage: kezek %s %s\n\n%s\n", subcommand->name, subcommand->usage,
-                 subcommand->help);
+    (void)printf("usage: kezek %s%s%s\n\n%s\n", subcommand->name,
+                 subcommand->usage[0] == '\0' ? "" : " ", subcommand->usage, subcommand->help);
     if (schema == NULL) return;
     (void)fputs("\noptions, which words may stand for as above:\n", stdout);
     for (unsigned i = 0; i < schema->count; i++) {

@@ -20,16 +20,22 @@ static void keep_members(void *data, const struct kezek_answer *answer, const vo
     list->members.members = list->items;
 }
 
-int kz_member_ask(struct kezek_connection *connection, const struct cli *cli,
-                  struct member_list *out_list)
+static enum kezek_code ask_members(struct kezek_connection *connection, const struct cli *cli,
+                                   struct member_list *out_list, struct kezek_error *error)
 {
-    struct kezek_error error;
     const struct kezek_question question = {
         .what = KEZEK_ASK_MEMBERS,
         .freshness = cli->local ? KEZEK_LOCAL : KEZEK_LINEARIZABLE,
     };
     *out_list = (struct member_list){.members = {.count = 0}};
-    enum kezek_code code = kezek_ask(connection, &question, keep_members, out_list, &error);
+    return kezek_ask(connection, &question, keep_members, out_list, error);
+}
+
+int kz_member_ask(struct kezek_connection *connection, const struct cli *cli,
+                  struct member_list *out_list)
+{
+    struct kezek_error error;
+    enum kezek_code code = ask_members(connection, cli, out_list, &error);
     if (code == KEZEK_OK) return EXIT_OK;
     return kz_cli_fail(kz_cli_exit_code(code, ""), "%s", error.text);
 }
@@ -163,6 +169,20 @@ static bool read_addition(const struct cli *cli, const struct subcommand *self,
     return kz_cli_number(number, "node", 1, INT64_MAX, &out->node);
 }
 
+/* Returns: the role of a node that is a member; it may have been one before it was added. */
+static const char *role_of(struct kezek_connection *connection, const struct cli *cli, uint64_t id)
+{
+    struct member_list list;
+    struct kezek_error error;
+    bool is_voter = false;
+
+    if (ask_members(connection, cli, &list, &error) == KEZEK_OK) {
+        const struct kezek_member *member = kz_member_find(&list, id);
+        is_voter = member != NULL && strcmp(member->role, "voter") == 0;
+    }
+    return is_voter ? "voter" : "standby";
+}
+
 int kz_cli_member_add(const struct cli *cli, const struct subcommand *self)
 {
     struct kezek_change change;
@@ -180,7 +200,10 @@ int kz_cli_member_add(const struct cli *cli, const struct subcommand *self)
         code = kz_member_replace(connection, cli, &change, old);
     } else {
         code = kz_member_change(connection, cli, &change, &changed);
-        if (code == EXIT_OK) code = kz_member_print(cli, change.node, "standby", changed.index);
+        if (code == EXIT_OK) {
+            const char *role = role_of(connection, cli, change.node);
+            code = kz_member_print(cli, change.node, role, changed.index);
+        }
     }
     kezek_disconnect(connection);
     return code;

@@ -111,6 +111,7 @@ class CommandLine(Case):
             done = run("help", *name.split())
             self.assertEqual(done.returncode, 0)
             self.assertTrue(done.stdout.startswith(f"usage: kezek {name}"))
+            self.assertNotRegex(done.stdout, r"(?m) $")
             self.assertEqual(run(*name.split(), "--help").stdout, done.stdout)
         self.assertIn("--access-unit working|calendar", run("help", "policy", "set").stdout)
         self.assertIn("--evening HH:MM", run("help", "policy", "set").stdout)
@@ -493,6 +494,12 @@ class Members(Case):
                 self.assertEqual(self.node.changes, [sent])
         self.assertEqual(json.loads(self.kezek("member", "promote", "4", "-o", "json").stdout),
                          {"node": 4, "role": "voter", "index": 102})
+
+    def test_adding_one_that_is_a_member_tells_the_role_that_it_has(self):
+        self.has(fake.member(1), fake.member(4, standby=True))
+        self.assertEqual(self.kezek(*self.ADDITION).stdout, "4 standby 101\n")
+        self.has(fake.member(1), fake.member(4))
+        self.assertEqual(self.kezek(*self.ADDITION).stdout, "4 voter 102\n")
 
     def test_how_a_change_that_does_not_hold_ends(self):
         for told, code, text in [
