@@ -120,8 +120,8 @@ struct kezek_connection *kz_cli_connect(const struct cli *cli, bool any_node,
 /* The exit code for a library's code and the rules' word (NULL: none). */
 int kz_cli_exit_code(enum kezek_code code, const char *result);
 
-/* What the rules' word means for who asked. */
-const char *kz_cli_explain(const char *result);
+/* What the rules' word means for who asked for an entry of TYPE. */
+const char *kz_cli_explain(const char *result, const char *type);
 
 /* ---- territory.c ---- */
 

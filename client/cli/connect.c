@@ -55,7 +55,31 @@ int kz_cli_exit_code(enum kezek_code code, const char *result)
     return EXIT_REFUSED;
 }
 
-const char *kz_cli_explain(const char *result)
+/* RULES.md's ranges, and what else makes an entry of TYPE `invalid`. */
+static const char *explain_invalid(const char *type)
+{
+    static const struct {
+        const char *type, *text;
+    } texts[] = {
+        {"territory", "a territory is 1 or more, its name 1 to 120 bytes, its offset -840 to 840"},
+        {"policy", "the evening is later in the day than the morning, the numbers are 1 to 255 "
+                   "(stop_list_days and unused_limit 0 to 255), a closed register stays closed"},
+        {"calendar", "a date is 2000-01-01 to 2199-12-31"},
+        {"kindergarten", "a kindergarten is 1 or more, its name 1 to 120 bytes"},
+        {"actor", "the first actor is an administrator of all territories (0), and a kindergarten "
+                  "goes with the role of that name alone"},
+        {"application", "a birth year is 2000 to 2199, applied_at is not after now"},
+        {"correct", "a birth year is 2000 to 2199"},
+        {"vacancy", "a birth year is 2000 to 2199, places are 1 to 1000"},
+        {"retract", "a birth year is 2000 to 2199, places are 1 to 1000"},
+    };
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(texts[i].type, type) == 0) return texts[i].text;
+    }
+    return "a value is out of its range";
+}
+
+const char *kz_cli_explain(const char *result, const char *type)
 {
     static const struct {
         const char *result, *text;
@@ -65,7 +89,6 @@ const char *kz_cli_explain(const char *result)
         {"unknown_territory", "there is no such territory"},
         {"unknown_kindergarten", "there is no such kindergarten"},
         {"unknown_application", "there is no such application"},
-        {"invalid", "a value is out of its range"},
         {"wrong_state", "the application's state does not allow it; see: kezek show"},
         {"duplicate", "the child has a live application of this kind in the territory"},
         {"wrong_territory", "the kindergarten belongs to another territory"},
@@ -73,6 +96,7 @@ const char *kz_cli_explain(const char *result)
         {"no_access", "its places are kept for those who are called first"},
         {"no_place", "there are not that many free places"},
     };
+    if (strcmp(result, "invalid") == 0) return explain_invalid(type);
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(texts[i].result, result) == 0) return texts[i].text;
     }

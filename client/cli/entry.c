@@ -68,7 +68,7 @@ static int set_present(struct filling *filling, const char *field)
         }
         if (code == KEZEK_NOT_FOUND) {
             return kz_cli_fail(EXIT_NOT_FOUND, "unknown_territory: %s",
-                               kz_cli_explain("unknown_territory"));
+                               kz_cli_explain("unknown_territory", "territory"));
         }
         if (code != KEZEK_OK) return kz_cli_fail(kz_cli_exit_code(code, NULL), "%s", error.text);
         filling->has_territory = true;
@@ -145,7 +145,8 @@ static void print_outcome(const struct filling *filling, const struct kezek_outc
     if (outcome->index > 0) (void)printf(" %" PRIu64, outcome->index);
     (void)puts(outcome->repeated ? " repeated" : "");
     if (outcome->code != KEZEK_OK) {
-        (void)kz_cli_fail(EXIT_REFUSED, "%s: %s", outcome->result, kz_cli_explain(outcome->result));
+        (void)kz_cli_fail(EXIT_REFUSED, "%s: %s", outcome->result,
+                          kz_cli_explain(outcome->result, filling->self->entry_type));
     }
 }
 

@@ -43,6 +43,13 @@ static void note_result(const struct loaded_line *line, const struct kezek_outco
     if (kz_cli_is_json(load->cli)) print_answer(line, outcome, result);
 }
 
+static const char *type_of(const struct loaded_line *line)
+{
+    struct kz_entry entry;
+    bool is_known = kz_record_decode(line->record, line->size, &entry) == KZ_OK;
+    return is_known ? kz_word(&kz_entry_type_words, entry.type) : "";
+}
+
 void kz_load_report_outcome(const struct loaded_line *line, const struct kezek_outcome *outcome)
 {
     struct load *load = line->load;
@@ -58,7 +65,7 @@ void kz_load_report_outcome(const struct loaded_line *line, const struct kezek_o
     clear_bar(load);
     if (outcome->result != NULL) {
         (void)fprintf(stderr, "%s:%" PRIu64 ": %s: %s\n", load->path, line->number, outcome->result,
-                      kz_cli_explain(outcome->result));
+                      kz_cli_explain(outcome->result, type_of(line)));
     } else {
         (void)fprintf(stderr, "%s:%" PRIu64 ": %s\n", load->path, line->number, outcome->text);
     }

@@ -207,6 +207,21 @@ class Entries(Case):
                     self.assertEqual(done.stdout, word + suffix)
                     self.assertEqual(done.stderr == "", word == "ok")
 
+    def test_what_is_invalid_is_told_by_the_types_own_ranges(self):
+        for words, text in [
+            (("actor", "set", "5", "--role", "clerk", "--territory", "1"), "the first actor is an administrator of all territories"),
+            (("calendar", "set", "2026-12-16", "--working", "false"), "2000-01-01 to 2199-12-31"),
+            (("kindergarten", "set", "7", "--territory", "1", "--name", "", "--open", "true"), "its name 1 to 120 bytes"),
+            (("vacancy", "7", "2021", "ordinary", "1001"), "places are 1 to 1000"),
+            (("withdraw", "5"), "a value is out of its range"),
+        ]:
+            self.node.answers = [applied(12, "invalid")]
+            self.assertIn(text, self.kezek(*words, code=1).stderr)
+        self.node.contents[fake.TERRITORY] = fake.territory()
+        self.node.answers = [applied(12, "invalid")]
+        self.assertIn("the evening is later in the day than the morning",
+                      self.kezek("policy", "set", "1", "--evening", "06:00", code=1).stderr)
+
     def test_a_request_id_is_sent_as_given(self):
         self.kezek("withdraw", "5", "--request", ID)
         self.assertEqual(self.node.records[0][12:28].hex(), ID)

@@ -90,6 +90,12 @@ class Loading(Case):
         self.assertRegex(done.stderr, rf"^{path}:2: wrong_state: .*\n{path}:4: not_allowed: .*\n$")
         self.assertIn("5 commands, 3 ok, 1 not_allowed, 1 wrong_state", done.stdout)
 
+    def test_an_invalid_line_is_told_by_its_types_own_ranges(self):
+        self.node.answers = [applied(1, "invalid")]
+        line = {"type": "vacancy", "kindergarten": 7, "birth_year": 2021, "kind": "ordinary", "places": 0}
+        self.assertIn(":1: invalid: a birth year is 2000 to 2199, places are 1 to 1000",
+                      self.kezek("load", self.file(json.dumps(line)), code=1).stderr)
+
     def test_a_line_that_is_no_command_stops_it_and_is_named(self):
         for bad, text in [("nonsense\n", "nonsense"), ('{"type":"ready"}\n', "application"), ('{"type":"read"}\n', "read"),
                           ('{"type":"ready","application":1,"x":1}\n', '"x"'),
