@@ -205,7 +205,8 @@ static enum kz_status open_parts(const struct kz_options *options, struct kz_dir
     if (status != KZ_OK && !is_new) return status;
 
     bool has_ledger = !is_new && kz_log_last_index(directory->log) > 0;
-    status = open_identity(options, has_ledger, directory, error);
+    status = has_ledger ? KZ_OK : kz_options_check_cluster(options, error);
+    if (status == KZ_OK) status = open_identity(options, has_ledger, directory, error);
     if (status == KZ_OK) status = open_vote(options, has_ledger, directory, error);
     if (status == KZ_OK) status = settle(options, directory, error);
     if (status == KZ_OK && is_new) {

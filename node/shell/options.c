@@ -300,7 +300,7 @@ static bool is_same(const struct kz_address *one, const struct kz_address *other
     return memcmp(&one->socket, &other->socket, sizeof one->socket) == 0;
 }
 
-/* The node listens at each of its three addresses, and no other node can at any of them. */
+/* The node listens at each of its three addresses. */
 static enum kz_status check_different(const struct kz_options *options, struct kz_error *error)
 {
     const struct {
@@ -314,16 +314,6 @@ static enum kz_status check_different(const struct kz_options *options, struct k
             return kz_error_set(error, KZ_USAGE,
                                 "%s: %s is --%s's too; allowed: an address of its own", own[i].name,
                                 own[i].address->text, own[j].name);
-        }
-    }
-    for (uint8_t i = 0; i < options->cluster.count; i++) {
-        const struct kz_roster_member *member = &options->cluster.members[i];
-        for (unsigned j = 0; j < 3 && member->id != options->id; j++) {
-            if (!is_same(&member->peer, own[j].address)) continue;
-            return kz_error_set(error, KZ_USAGE,
-                                "cluster: %s, of node %llu, is --%s's too; allowed: an address of "
-                                "its own",
-                                member->peer.text, (unsigned long long)member->id, own[j].name);
         }
     }
     return KZ_OK;
@@ -341,13 +331,9 @@ static enum kz_status check_addresses(const struct kz_options *options, struct k
     return status;
 }
 
+/* The cluster's nodes as this one sees them, and where the others can not be. */
 static enum kz_status check_cluster(const struct kz_options *options, struct kz_error *error)
 {
-    if (options->join && options->cluster.count > 0) {
-        return kz_error_set(error, KZ_USAGE,
-                            "join: --cluster is for the nodes that found a cluster together, "
-                            "--join for one that is added to it: give one of them");
-    }
     if (options->cluster.count == 0) return KZ_OK;
     if (options->id == 0) return kz_error_set(error, KZ_USAGE, "id: --cluster needs it");
 
@@ -360,6 +346,17 @@ static enum kz_status check_cluster(const struct kz_options *options, struct kz_
         return kz_error_set(error, KZ_USAGE,
                             "cluster: says that node %llu is at %s, and --peer that it is at %s",
                             (unsigned long long)options->id, self->peer.text, options->peer.text);
+    }
+    for (uint8_t i = 0; i < options->cluster.count; i++) {
+        const struct kz_roster_member *member = &options->cluster.members[i];
+        const char *taken = is_same(&member->peer, &options->client)  ? "client"
+                            : is_same(&member->peer, &options->admin) ? "admin"
+                                                                      : NULL;
+        if (taken == NULL) continue;
+        return kz_error_set(error, KZ_USAGE,
+                            "cluster: %s, of node %llu, is --%s's too; allowed: an address of its "
+                            "own",
+                            member->peer.text, (unsigned long long)member->id, taken);
     }
     return KZ_OK;
 }
@@ -377,10 +374,14 @@ static enum kz_status check_all(const struct kz_options *options, struct kz_erro
         return kz_error_set(error, KZ_USAGE, "%s: is missing; see kezekd --help", missing);
     }
     enum kz_status status = check_addresses(options, error);
-    if (status == KZ_OK) status = check_cluster(options, error);
     if (status == KZ_OK) status = check_different(options, error);
     if (status != KZ_OK) return status;
 
+    if (options->join && options->cluster.count > 0) {
+        return kz_error_set(error, KZ_USAGE,
+                            "join: --cluster is for the nodes that found a cluster together, "
+                            "--join for one that is added to it: give one of them");
+    }
     if (2 * options->heartbeat_ms > options->election_timeout_ms) {
         return kz_error_set(error, KZ_USAGE,
                             "heartbeat: %llu ms is more than half of the election timeout of %llu "
@@ -391,7 +392,7 @@ static enum kz_status check_all(const struct kz_options *options, struct kz_erro
     return KZ_OK;
 }
 
-/* Puts file and line before what check_all() said of an option, where the file gave that one. */
+/* Puts file and line before what a check said of an option, where the file gave that one. */
 static enum kz_status name_place(const struct kz_options *options, struct kz_error *error)
 {
     struct kz_error inner = *error;
@@ -400,6 +401,11 @@ static enum kz_status name_place(const struct kz_options *options, struct kz_err
 
     if (line == 0) return inner.status;
     return kz_error_set(error, inner.status, "%s:%u: %.400s", options->config, line, inner.text);
+}
+
+enum kz_status kz_options_check_cluster(const struct kz_options *options, struct kz_error *error)
+{
+    return check_cluster(options, error) == KZ_OK ? KZ_OK : name_place(options, error);
 }
 
 enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *out_options,
@@ -421,7 +427,8 @@ enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *o
     if (options->config != NULL) status = kz_config_read(options->config, options, error);
     if (status != KZ_OK) return status;
     status = check_all(options, error);
-    return status == KZ_OK ? KZ_OK : name_place(options, error);
+    if (status != KZ_OK) return name_place(options, error);
+    return options->check_config ? kz_options_check_cluster(options, error) : KZ_OK;
 }
 
 void kz_options_finish(struct kz_options *options)

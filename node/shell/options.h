@@ -44,12 +44,17 @@ struct kz_options {
 };
 
 /* Reads the flags and the file that --config names (a flag wins over the file's key), and checks
- * that all of it fits together. With --help or --version nothing more is checked. Errors: KZ_USAGE
+ * that all of it fits together; the cluster's nodes with --check-config alone, for a first start
+ * alone needs them. With --help or --version nothing more is checked. Errors: KZ_USAGE
  * with file and line or flag, what was wrong and what is allowed; KZ_NO_MEMORY. OUT_OPTIONS is to
  * be finished in any case. */
 enum kz_status kz_options_read(int argc, char *const *argv, struct kz_options *out_options,
                                struct kz_error *error);
 void kz_options_finish(struct kz_options *options);
+
+/* Checks that the cluster's nodes, where they are given, fit this one. Errors: KZ_USAGE, with file
+ * and line likewise. */
+enum kz_status kz_options_check_cluster(const struct kz_options *options, struct kz_error *error);
 
 /* Sets the option NAME as a key's VALUE, in LINE of the file, or with LINE 0 a flag's (VALUE NULL:
  * the flag stood alone). Errors: KZ_USAGE, KZ_NO_MEMORY. */

@@ -31,6 +31,16 @@ class Nodes(unittest.TestCase):
         self.nodes.start().wait_ready()
         self.assertGreaterEqual(self.nodes.leader().metrics()["kezek_last_index"], 2)
 
+    def test_id_and_cluster_are_of_the_first_start_alone(self):
+        """The ledger knows better: a list of nodes as it was once, or for another node, stops no restart."""
+        node = self.nodes[2]
+        wrong = [f"1=127.0.0.1:{node.peer},7=127.0.0.1:{node.client}", "7=127.0.0.1:9"]
+        for roster in wrong:
+            node.stop()
+            node.roster = roster
+            node.start().wait_ready()
+        self.assertEqual(node.stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

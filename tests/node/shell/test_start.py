@@ -184,6 +184,10 @@ class Directories(unittest.TestCase):
         said = self.refused("--cluster-id", OTHER_ID)
         self.assertIn(f"holds a ledger of the cluster {cluster.CLUSTER_ID}, and --cluster-id says {OTHER_ID}", said)
 
+    def test_a_first_start_whose_cluster_does_not_fit(self):
+        self.assertIn("cluster: has no node 1, which --id says we are", self.refused("--cluster", "2=127.0.0.1:9", code=2))
+        self.assertFalse((self.node.directory / "identity").exists())
+
     def test_a_directory_that_can_not_be_made(self):
         self.node.directory.write_text("a file")
         self.refused()
