@@ -21,7 +21,7 @@ void kz_cli_print_help(FILE *out)
         "\nkezek help COMMAND tells a command's options. Options of every command:\n"
         "  --endpoints HOST:PORT,…       the nodes; or KEZEK_ENDPOINTS in the environment\n"
         "  -o table|simple|json|jsonl    table on a terminal, else simple\n"
-        "  --timeout SECONDS             10 unless given (load: 120); 500ms is a time too\n"
+        "  --timeout SECONDS             10 unless given (load: 120, endpoint: 3); or 500ms\n"
         "  --actor NUMBER                who asks; 0 unless given\n"
         "  --request HEX                 the request id, 32 digits; random unless given\n"
         "  --local                       any node's answer at once, perhaps an older one\n"
