@@ -172,13 +172,15 @@ static struct kz_standing standing_of(const struct kz_sim_disk *disk)
     return standing;
 }
 
-/* Returns: whether WITNESS heard more of node ID than its COPY says, and can be reached by it. */
-static bool remembers(struct kz_harm *harm, const struct kz_sim_node *witness, uint64_t id,
+/* Returns: whether WITNESS heard more of node ID than its COPY says, and can be reached by it; one
+ * that rots may end at its next write. */
+static bool remembers(struct kz_harm *harm, struct kz_sim_node *witness, uint64_t id,
                       const struct kz_sim_disk *copy)
 {
     const struct kz_sim *sim = harm->sim;
     if (witness->id == id || !harm->checks->is_member[witness->id]) return false;
     if (witness->core == NULL || witness->stopping) return false;
+    if (kz_sim_disk_is_rotten(&witness->disk)) return false;
     if (witness->paused_until_ms > sim->now_ms || sim->cut[id][witness->id]) return false;
     if (sim->held[id][witness->id] || sim->held[witness->id][id]) return false;
     const struct kz_peer *peer = kz_peers_find(witness->core, id);
