@@ -506,13 +506,16 @@ static enum kz_status check_length(const struct kz_store *store, struct kz_error
 /* A process that is killed behind its commit's write of a first page has not yet told the number to
  * the lock file, which lives on where another process has it open. LMDB sees to that when the next
  * write begins; whoever read before would have the commit before that one, and write its head over
- * the last one's. Returns: an LMDB code. */
-static int catch_up(const struct kz_store *store)
+ * the last one's. Nor has the page reached the disk for certain. */
+static enum kz_status catch_up(const struct kz_store *store, struct kz_error *error)
 {
     MDB_txn *txn = NULL;
     int code = mdb_txn_begin(store->environment, NULL, 0, &txn);
-    if (code == MDB_SUCCESS) mdb_txn_abort(txn);
-    return code;
+    if (code == MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+        code = mdb_env_sync(store->environment, 1);
+    }
+    return code == MDB_SUCCESS ? KZ_OK : kz_store_fail(store, code, error);
 }
 
 enum kz_status kz_store_open(const char *path, bool read_only, uint64_t map_size,
@@ -526,9 +529,9 @@ enum kz_status kz_store_open(const char *path, bool read_only, uint64_t map_size
     if (status != KZ_OK) return status;
 
     status = check_length(store, error);
+    if (status == KZ_OK && !read_only) status = catch_up(store, error);
     if (status == KZ_OK) {
-        int code = read_only ? MDB_SUCCESS : catch_up(store);
-        if (code == MDB_SUCCESS) code = open_tables(store, MDB_RDONLY, 0);
+        int code = open_tables(store, MDB_RDONLY, 0);
         if (code != MDB_SUCCESS) {
             status = kz_error_set(error, status_of(code), "%s is no ledger: %s", path,
                                   mdb_strerror(code));

@@ -8,6 +8,7 @@
 
 int calls_left = -1;
 int call_errno = EIO;
+int syncs;
 
 bool call_fails(void)
 {
@@ -22,5 +23,6 @@ int fdatasync(int file)
 {
     static int (*real)(int);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+    syncs++;
     return call_fails() ? -1 : real(file);
 }

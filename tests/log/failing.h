@@ -9,6 +9,7 @@
  * among them; a test adds those that it needs. */
 extern int calls_left;
 extern int call_errno;
+extern int syncs; /* calls of fdatasync() */
 
 /* Counts a call. Returns: whether it fails, with errno set. */
 bool call_fails(void);
