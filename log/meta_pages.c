@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define META_SIZE     152
@@ -45,31 +46,52 @@ static const uint8_t *last_of(const uint8_t *even, const uint8_t *odd)
     return odd_transaction + 1 == even_transaction ? even : NULL;
 }
 
+struct pages {
+    uint8_t even[META_SIZE];
+    uint8_t odd[META_SIZE];
+};
+
 static bool read_meta(int file, off_t offset, uint8_t out_meta[static META_SIZE])
 {
     return pread(file, out_meta, META_SIZE, offset) == META_SIZE;
 }
 
-static enum kz_status check(int file, const char *path, struct kz_error *error)
+/* Returns: the size of a page, as the first one says it; 0: it says none. */
+static uint32_t page_size_of(const uint8_t *even)
 {
-    uint8_t even[META_SIZE];
-    uint8_t odd[META_SIZE];
-    if (!read_meta(file, 0, even)) {
-        return kz_error_set(error, KZ_CORRUPT, "%s is cut or can not be read", path);
-    }
-    uint32_t page_size = kz_get_u32(even + 40);
-    bool is_power = (page_size & (page_size - 1)) == 0;
-    if (kz_get_u32(even + 16) != MAGIC || kz_get_u32(even + 20) != VERSION || !is_power ||
-        page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX) {
-        return kz_error_set(error, KZ_MALFORMED, "%s is no ledger, or its first page is damaged",
-                            path);
-    }
-    if (!read_meta(file, (off_t)page_size, odd)) {
-        return kz_error_set(error, KZ_CORRUPT, "%s is cut or can not be read", path);
-    }
-    const uint8_t *last = last_of(even, odd);
-    if (!meta_is_sound(even, 0, page_size) || !meta_is_sound(odd, 1, page_size) || last == NULL ||
-        !tree_is_sound(last, 46, 80) || !tree_is_sound(last, 94, 128)) {
+    uint32_t size = kz_get_u32(even + 40);
+    bool is_power = (size & (size - 1)) == 0;
+    bool is_ours = kz_get_u32(even + 16) == MAGIC && kz_get_u32(even + 20) == VERSION;
+    return is_ours && is_power && size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX ? size : 0;
+}
+
+/* Reads both pages as they were at one time, whatever another process writes: what is read twice
+ * alike was so in between. */
+static enum kz_status read_pages(int file, const char *path, struct pages *out_pages,
+                                 struct kz_error *error)
+{
+    struct pages before;
+    do {
+        before = *out_pages;
+        if (!read_meta(file, 0, out_pages->even))
+            return kz_error_set(error, KZ_CORRUPT, "%s is cut or can not be read", path);
+        uint32_t page_size = page_size_of(out_pages->even);
+        if (page_size == 0) {
+            return kz_error_set(error, KZ_MALFORMED,
+                                "%s is no ledger, or its first page is damaged", path);
+        }
+        if (!read_meta(file, (off_t)page_size, out_pages->odd))
+            return kz_error_set(error, KZ_CORRUPT, "%s is cut or can not be read", path);
+    } while (memcmp(&before, out_pages, sizeof before) != 0);
+    return KZ_OK;
+}
+
+static enum kz_status check(const struct pages *pages, const char *path, struct kz_error *error)
+{
+    uint32_t page_size = page_size_of(pages->even);
+    const uint8_t *last = last_of(pages->even, pages->odd);
+    if (!meta_is_sound(pages->even, 0, page_size) || !meta_is_sound(pages->odd, 1, page_size) ||
+        last == NULL || !tree_is_sound(last, 46, 80) || !tree_is_sound(last, 94, 128)) {
         return kz_error_set(error, KZ_CORRUPT, "%s is damaged in its first two pages", path);
     }
     return KZ_OK;
@@ -77,9 +99,11 @@ static enum kz_status check(int file, const char *path, struct kz_error *error)
 
 enum kz_status kz_meta_pages_check(const char *path, struct kz_error *error)
 {
+    struct pages pages = {.even = {0}};
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return kz_error_set(error, KZ_IO, "cannot open %s: %s", path, strerror(errno));
-    enum kz_status status = check(file, path, error);
+    enum kz_status status = read_pages(file, path, &pages, error);
+    if (status == KZ_OK) status = check(&pages, path, error);
     (void)close(file);
     return status;
 }

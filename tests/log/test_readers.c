@@ -2,6 +2,10 @@
 /* Threads that read while one appends and drops: each read sees one state of the ledger. */
 #include "tests/log/fixture.h"
 
+#include "log/meta_pages.h"
+#include "statemachine/base/bytes.h"
+
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,10 +16,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ROUNDS       300
-#define READER_COUNT 3
-#define WRITES_MAX   5
-#define MAPS_LINE    512
+#define ROUNDS         300
+#define READER_COUNT   3
+#define WRITES_MAX     5
+#define MAPS_LINE      512
+#define META_BYTES     152 /* log/meta_pages.h */
+#define TRANSACTION_AT 144
 
 static atomic_bool finished;
 
@@ -154,11 +160,60 @@ static void a_reader_that_others_overtake_sees_a_whole_state(void **state)
     kz_log_close(log);
 }
 
+/* ---- Writes while the file is opened ---- */
+
+#define OPENINGS 20000
+
+/* Writes the two first pages in turn, as commits do. */
+static void *write_first_pages(void *argument)
+{
+    int file = *(const int *)argument;
+    uint8_t page[2][META_BYTES];
+    const off_t size = (off_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < 2; i++)
+        if (pread(file, page[i], META_BYTES, i * size) != META_BYTES) return NULL;
+    uint64_t last = kz_get_u64(page[0] + TRANSACTION_AT);
+    if (kz_get_u64(page[1] + TRANSACTION_AT) > last) last++;
+    while (!atomic_load(&finished)) {
+        last++;
+        kz_put_u64(page[last % 2] + TRANSACTION_AT, last);
+        if (pwrite(file, page[last % 2], META_BYTES, (off_t)(last % 2) * size) != META_BYTES) break;
+    }
+    return NULL;
+}
+
+static void an_opening_while_others_commit_finds_the_file_sound(void **state)
+{
+    (void)state;
+    char path[PATH_SIZE + 32];
+    struct kz_log *log = open_log(directory);
+    append(log, 100, 1);
+    append(log, 100, 1);
+    kz_log_close(log);
+    (void)snprintf(path, sizeof path, "%s/ledger/data.mdb", directory);
+    int file = open(path, O_RDWR);
+    assert_true(file >= 0);
+    pthread_t thread;
+    atomic_store(&finished, false);
+    assert_int_equal(pthread_create(&thread, NULL, write_first_pages, &file), 0);
+    unsigned wrong_count = 0;
+    for (unsigned i = 0; i < OPENINGS; i++) {
+        struct kz_error error;
+        wrong_count += kz_meta_pages_check(path, &error) != KZ_OK;
+    }
+    atomic_store(&finished, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(wrong_count, 0);
+    assert_int_equal(close(file), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(readers_see_whole_states, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_that_others_overtake_sees_a_whole_state, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_opening_while_others_commit_finds_the_file_sound, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
