@@ -249,6 +249,9 @@ void kz_core_follow_leadership(struct kz_core *core)
     bool lost = core->role == KZ_LEADER && (role != KZ_LEADER || term != core->term);
     bool moved = leader != core->leader || (role == KZ_LEADER && term != core->term);
 
+    if (leader == 0 && core->leader != 0)
+        kz_core_notice(core, KZ_NOTICE_INFO, "leader_lost id=%llu",
+                       (unsigned long long)core->leader);
     core->role = role;
     core->term = term;
     core->leader = leader;

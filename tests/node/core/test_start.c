@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -325,6 +326,27 @@ static void an_emptied_voter_that_nobody_met_is_refused(void **state)
     assert_int_not_equal(kz_sim_elect(&sim, 3000), 0);
 }
 
+/* ---- The journal ---- */
+
+static void a_leader_that_is_gone_is_told(void **state)
+{
+    (void)state;
+    char *told = NULL;
+    size_t size = 0;
+    uint64_t leader = found();
+    for (uint64_t id = 1; id <= 3; id++) {
+        if (id != leader && id != leader % 3 + 1) kz_sim_crash(&sim, id);
+    }
+    sim.options.journal = open_memstream(&told, &size);
+    assert_non_null(sim.options.journal);
+    kz_sim_crash(&sim, leader);
+    kz_sim_run(&sim, 2000);
+    (void)fclose(sim.options.journal);
+    sim.options.journal = NULL;
+    assert_non_null(strstr(told, "leader_lost id="));
+    free(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_vote_is_not_started_from, begin, end),
         cmocka_unit_test_setup_teardown(a_lost_vote_is_not_started_from_without_a_mark, begin, end),
         cmocka_unit_test_setup_teardown(an_emptied_voter_that_nobody_met_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(a_leader_that_is_gone_is_told, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
