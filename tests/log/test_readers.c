@@ -46,16 +46,22 @@ static bool is_right(const struct kz_batch *batch)
     return kz_batch_end(batch) >= 101;
 }
 
-static void *read_for_ever(void *argument)
+static void *read_once(void *argument)
 {
     struct reader *reader = argument;
+    struct kz_error error;
+    struct kz_batch *batch = NULL;
+    enum kz_status status = kz_log_read(reader->log, 60, 1000, SIZE_MAX, &batch, &error);
+    if (status != KZ_OK) (void)fprintf(stderr, "a read failed: %s\n", error.text);
+    if (status != KZ_OK || !is_right(batch)) reader->wrong_count++;
+    if (status == KZ_OK) kz_batch_release(batch);
+    return NULL;
+}
+
+static void *read_for_ever(void *argument)
+{
     do { /* at least once, however late a busy machine starts the thread */
-        struct kz_error error;
-        struct kz_batch *batch = NULL;
-        enum kz_status status = kz_log_read(reader->log, 60, 1000, SIZE_MAX, &batch, &error);
-        if (status != KZ_OK) (void)fprintf(stderr, "a read failed: %s\n", error.text);
-        if (status != KZ_OK || !is_right(batch)) reader->wrong_count++;
-        if (status == KZ_OK) kz_batch_release(batch);
+        (void)read_once(argument);
     } while (!atomic_load(&finished));
     return NULL;
 }
@@ -119,18 +125,6 @@ static void find_first_pages(void)
     assert_int_not_equal(address, 0);
     first_pages = (void *)address;
     first_pages_size = 2 * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static void *read_once(void *argument)
-{
-    struct reader *reader = argument;
-    struct kz_error error;
-    struct kz_batch *batch = NULL;
-    enum kz_status status = kz_log_read(reader->log, 60, 1000, SIZE_MAX, &batch, &error);
-    if (status != KZ_OK) (void)fprintf(stderr, "a read failed: %s\n", error.text);
-    if (status != KZ_OK || !is_right(batch)) reader->wrong_count++;
-    if (status == KZ_OK) kz_batch_release(batch);
-    return NULL;
 }
 
 static void a_reader_that_others_overtake_sees_a_whole_state(void **state)
