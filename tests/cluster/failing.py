@@ -36,6 +36,8 @@ MEMORY = pathlib.Path("/dev/shm")
 """Where there is one, the nodes' files are kept in memory: the errors are ours, and a real disk only makes the k slow."""
 APPLICATIONS = 40
 PATIENCE_S = 30
+UNFOUNDED_S = 3
+"""Without the victim the others found no cluster: so long after its end they would have a leader if they had before."""
 ERRORS = {"malloc": [errno.ENOMEM], "write": [errno.EIO, errno.ENOSPC, errno.EINTR, "short"],
           "send": [errno.EPIPE, errno.EAGAIN, errno.EINTR, "short"], "sync": [errno.EIO, errno.ENOSPC],
           "open": [errno.EIO, errno.EMFILE], "rename": [errno.EIO, errno.ENOSPC],
@@ -69,12 +71,22 @@ class Case:
                 file.write(json.dumps({"request": command["request"], "index": answer.index, "result": answer.result}) + "\n")
         session.close()
 
+    def can_go_on(self, ended: float) -> bool:
+        """Whether the others, the victim having ended at that time, are to take commands."""
+        others = self.nodes.nodes[1:]
+        if time.monotonic() - ended < UNFOUNDED_S:
+            return bool(others)
+        return any(" leader id=" in node.log() for node in others)
+
     def settle(self, session: client.Session, command: dict) -> client.Answer | None:
         """Asks until the command has an answer. Returns: None when there will be none."""
         deadline = time.monotonic() + PATIENCE_S
+        ended = None
         answered = None
         while time.monotonic() < deadline:
-            if len(self.nodes.nodes) == 1 and not self.victim.is_running():
+            if ended is None and not self.victim.is_running():
+                ended = time.monotonic()
+            if ended is not None and not self.can_go_on(ended):
                 return None
             try:
                 answered = session.submit(command)[0]
