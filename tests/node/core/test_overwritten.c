@@ -305,6 +305,41 @@ static void who_knows_of_no_leader_leaves_the_term(void **state)
     assert_sound_in_the_end();
 }
 
+/* A change of the members stands behind it, which may go with it. */
+static void the_voters_that_were_appointed_before_it_decide(void **state)
+{
+    (void)state;
+    kz_sim_init(&sim, &(struct kz_sim_options){.seed = 46, .nodes = 4, .founders = 3});
+    for (uint64_t id = 1; id <= 3; id++)
+        kz_sim_start(&sim, id);
+    leader = kz_sim_elect(&sim, 5000);
+    assert_int_not_equal(leader, 0);
+    kz_sim_connect(&sim, &client, leader);
+    requests = 100;
+    ask(5);
+    kz_sim_run(&sim, 500);
+    kz_sim_isolate(&sim, leader);
+    uint64_t index = sim.nodes[leader].disk.last + 1;
+    struct kz_entry entry = next_entry();
+    const struct kz_change change = {
+        .what = KZ_CHANGE_ADD, .node = 4, .peer = {"p4:1", 4}, .client = {"c4:1", 4}};
+    kz_sim_submit(&client, &entry);
+    kz_sim_run(&sim, 20);
+    (void)kz_sim_change(&client, &change);
+    kz_sim_run(&sim, 50);
+    const struct kz_sim_disk *disk = &sim.nodes[leader].disk;
+    assert_int_equal(disk->last, index + 1);
+    assert_int_equal(kz_record_type(disk->entries[index].record), KZ_MEMBERSHIP);
+    kz_sim_disconnect(&client);
+    kz_sim_crash(&sim, leader);
+    kz_sim_heal(&sim);
+    kz_sim_cut(&sim, leader % 3 + 1, (leader + 1) % 3 + 1);
+    kz_sim_rot(&sim, leader, index, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, leader);
+    assert_true(kz_sim_elect(&sim, 5000) != 0);
+    assert_int_equal(kz_sim_figures(&sim, leader).repaired, 1);
+}
+
 /* Two wait for one that is down; a third one that waits needs their word, and the fifth one's. */
 static void who_waits_itself_leaves_the_term(void **state)
 {
@@ -477,6 +512,7 @@ int main(void)
         cmocka_unit_test_teardown(what_was_damaged_behind_it_is_forgotten, end),
         cmocka_unit_test_teardown(nodes_that_wait_for_each_other_go_on, end),
         cmocka_unit_test_teardown(who_knows_of_no_leader_leaves_the_term, end),
+        cmocka_unit_test_teardown(the_voters_that_were_appointed_before_it_decide, end),
         cmocka_unit_test_teardown(who_waits_itself_leaves_the_term, end),
         cmocka_unit_test_teardown(an_entry_that_one_lacks_and_one_may_have_is_waited_for, end),
         cmocka_unit_test_teardown(an_entry_that_another_s_tail_contradicts_is_waited_for, end),
