@@ -292,6 +292,7 @@ bool kz_sim_disk_is_rotten(struct kz_sim_disk *disk)
 {
     struct kz_error error;
     struct kz_fault fault = {.damage = KZ_DAMAGE_NONE};
+    if (disk->last == 0) return false;
     if (disk->log == NULL) return kz_sim_medium_damages(disk->medium) > 0;
     enum kz_status status =
         kz_log_examine(disk->log, 1, (uint32_t)disk->last, true, &fault, &error);
