@@ -216,6 +216,8 @@ void kz_hellos_take(struct kz_core *core, struct kz_link_state *link, const stru
 void kz_hellos_make(struct kz_core *core, uint64_t id, struct kz_writer *writer);
 /* Returns: the most that PEER was heard to say of its disk. */
 struct kz_standing kz_hellos_heard_of(const struct kz_core *core, const struct kz_peer *peer);
+/* Keeps what the peers acknowledged to this leader, for when it leads no more. */
+void kz_hellos_remember(struct kz_core *core);
 /* A peer refused us. */
 void kz_hellos_on_refused(struct kz_core *core, const struct kz_link_state *link,
                           const struct kz_frame *frame);

@@ -316,6 +316,7 @@ static void run_parts(struct kz_core *core)
     }
     if (core->halted) return;
     kz_peers_run(core);
+    kz_hellos_remember(core);
     if (core->phase == KZ_RUNNING) kz_agreement_run(core);
     kz_storing_flush(core, false);
     kz_imaging_run(core);

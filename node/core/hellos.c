@@ -207,6 +207,13 @@ struct kz_standing kz_hellos_heard_of(const struct kz_core *core, const struct k
     return heard;
 }
 
+void kz_hellos_remember(struct kz_core *core)
+{
+    if (core->role != KZ_LEADER) return;
+    for (uint32_t i = 0; i < core->peer_count; i++)
+        core->peers[i].standing = kz_hellos_heard_of(core, &core->peers[i]);
+}
+
 /* Returns: whether the peer's disk holds all that it said; else LINK was refused. */
 static bool holds_its_word(struct kz_core *core, struct kz_link_state *link,
                            const struct kz_peer_hello *hello)

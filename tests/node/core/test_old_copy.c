@@ -129,6 +129,21 @@ static void the_leader_remembers_what_was_acknowledged_a_moment_ago(void **state
     is_refused();
 }
 
+static void who_led_remembers_what_was_acknowledged_to_it(void **state)
+{
+    (void)state;
+    kz_sim_run(&sim, SAID_MS);
+    kz_sim_disk_copy(&sim.nodes[old].disk, &copy);
+    fill(10);
+    kz_sim_crash(&sim, other);
+    kz_sim_cut(&sim, leader, old);
+    while (kz_sim_leader(&sim) == leader)
+        kz_sim_run(&sim, 1);
+    kz_sim_heal(&sim);
+    put_back();
+    is_refused();
+}
+
 static void any_peer_remembers_what_was_stored(void **state)
 {
     (void)state;
@@ -188,6 +203,7 @@ int main(void)
         STORY(a_copy_that_lacks_entries_is_refused_with_what_to_type),
         STORY(a_copy_that_was_refused_is_not_started_from_again),
         STORY(the_leader_remembers_what_was_acknowledged_a_moment_ago),
+        STORY(who_led_remembers_what_was_acknowledged_to_it),
         STORY(any_peer_remembers_what_was_stored),
         STORY(any_peer_remembers_the_last_vote),
         STORY(it_does_not_vote_before_who_heard_more_had_a_say),
