@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BULLETIN_SIZE 28 /* of one in an answer */
-#define PLACES_SIZE   20
-
 static void read_status(struct kz_reader *reader, struct kezek_status *out)
 {
     static const char *const roles[] = {"follower", "candidate", "leader", "starting", "halted"};
@@ -181,7 +178,7 @@ static void *make_list(struct kz_reader *reader, size_t read_size, size_t item_s
 
 static void read_bulletins(struct kz_reader *reader, struct kz_contents *out)
 {
-    struct kezek_bulletin *items = make_list(reader, BULLETIN_SIZE, sizeof *items, out);
+    struct kezek_bulletin *items = make_list(reader, KZ_BULLETIN_CONTENT_SIZE, sizeof *items, out);
 
     for (uint32_t i = 0; items != NULL && i < out->count; i++) {
         struct kz_bulletin_content content = {0};
@@ -196,7 +193,7 @@ static void read_bulletins(struct kz_reader *reader, struct kz_contents *out)
 
 static void read_places(struct kz_reader *reader, struct kz_contents *out)
 {
-    struct kezek_places *items = make_list(reader, PLACES_SIZE, sizeof *items, out);
+    struct kezek_places *items = make_list(reader, KZ_PLACES_CONTENT_SIZE, sizeof *items, out);
 
     for (uint32_t i = 0; items != NULL && i < out->count; i++) {
         struct kz_places_content content = {0};

@@ -220,6 +220,9 @@ struct kz_queue_content { /* QUEUE; then the numbers in the order of calling */
     uint32_t count;
 };
 
+#define KZ_BULLETIN_CONTENT_SIZE 28 /* of one in the answer */
+#define KZ_PLACES_CONTENT_SIZE   20
+
 struct kz_bulletin_content { /* BULLETINS: u32 count, then each */
     uint64_t index;
     uint16_t birth_year;

@@ -50,20 +50,17 @@ static bool contradicts(const struct kz_core *core, const struct kz_repair *repa
 static void take_content(struct kz_help *help, const struct kz_peer_fetched *fetched)
 {
     const struct kz_peer_fetch *fetch = &fetched->fetch;
-    struct kz_batch *entry = NULL;
+    help->state = KZ_HELP_GIVEN;
     if (fetch->results) {
         help->results = kz_memory_resize(NULL, fetched->size);
         memcpy(help->results, fetched->content, fetched->size);
-    } else if (kz_batch_parse(fetch->index, 1, fetched->content, fetched->size, &entry) != KZ_OK) {
-        help->state = KZ_HELP_WRONG;
-        return;
-    } else if (kz_batch_term(entry, 0) != fetch->term) {
-        kz_batch_release(entry);
-        help->state = KZ_HELP_WRONG;
         return;
     }
-    help->entry = entry;
-    help->state = KZ_HELP_GIVEN;
+    enum kz_status status =
+        kz_batch_parse(fetch->index, 1, fetched->content, fetched->size, &help->entry);
+    if (status == KZ_OK && kz_batch_term(help->entry, 0) == fetch->term) return;
+    kz_evidence_drop(help);
+    help->state = KZ_HELP_WRONG;
 }
 
 void kz_evidence_take(const struct kz_core *core, struct kz_repair *repair, uint64_t peer,
@@ -72,7 +69,8 @@ void kz_evidence_take(const struct kz_core *core, struct kz_repair *repair, uint
     if (contradicts(core, repair, fetched)) repair->is_overwritten = true;
     struct kz_help *help = kz_evidence_of(repair, peer);
     if (help == NULL || help->state == KZ_HELP_GIVEN) return;
-    help->lacking_term = fetched->lacking_term;
+    help->lacks = kz_repairing_is_of_tail(core, repair) &&
+                  fetched->lacking_term > kz_replaying_last_term(core);
     switch (fetched->state) {
     case KZ_FETCHED_HERE: take_content(help, fetched); break;
     case KZ_FETCHED_DAMAGED: help->state = KZ_HELP_DAMAGED; break;
@@ -82,12 +80,12 @@ void kz_evidence_take(const struct kz_core *core, struct kz_repair *repair, uint
 
 /* ---- What it proves ---- */
 
-struct kz_tally kz_evidence_count(const struct kz_core *core, struct kz_repair *repair,
-                                  const struct kz_help *like)
+/* What the voters of MEMBERS, NULL for none, said. */
+static struct kz_tally count(const struct kz_core *core, struct kz_repair *repair,
+                             const struct kz_membership_fields *members, const struct kz_help *like)
 {
     struct kz_tally tally = {0};
-    const struct kz_membership_fields *members = kz_repairing_members(core);
-    for (unsigned i = 0; i < members->count; i++) {
+    for (unsigned i = 0; members != NULL && i < members->count; i++) {
         const struct kz_member *member = &members->members[i];
         if (member->role != KZ_VOTER) continue;
         tally.voters++;
@@ -98,10 +96,17 @@ struct kz_tally kz_evidence_count(const struct kz_core *core, struct kz_repair *
         if (help == NULL) continue;
         tally.given += help->state == KZ_HELP_GIVEN;
         tally.absent += help->state == KZ_HELP_ABSENT;
+        tally.lacking += help->state == KZ_HELP_ABSENT && help->lacks;
         tally.wrong += help->state == KZ_HELP_WRONG;
         tally.alike += like != NULL && kz_evidence_is_alike(repair, like, help);
     }
     return tally;
+}
+
+struct kz_tally kz_evidence_count(const struct kz_core *core, struct kz_repair *repair,
+                                  const struct kz_help *like)
+{
+    return count(core, repair, kz_repairing_members(core), like);
 }
 
 bool kz_evidence_is_proof(const struct kz_core *core, struct kz_repair *repair,
@@ -114,17 +119,8 @@ bool kz_evidence_is_proof(const struct kz_core *core, struct kz_repair *repair,
 
 bool kz_evidence_is_lacked(const struct kz_core *core, struct kz_repair *repair)
 {
-    const struct kz_membership_fields *members =
+    const struct kz_membership_fields *appointed =
         kz_replaying_members_before(core, repair->fault.index);
-    unsigned voters = 0;
-    unsigned lacking = 0;
-    for (unsigned i = 0; members != NULL && i < members->count; i++) {
-        if (members->members[i].role != KZ_VOTER) continue;
-        voters++;
-        if (members->members[i].id == core->options.id) continue;
-        const struct kz_help *help = kz_evidence_of(repair, members->members[i].id);
-        lacking += help != NULL && help->state == KZ_HELP_ABSENT &&
-                   help->lacking_term > kz_replaying_last_term(core);
-    }
-    return lacking > voters / 2;
+    struct kz_tally said = count(core, repair, appointed, NULL);
+    return said.lacking > said.voters / 2;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define PREAMBLE_SIZE (KZ_FRAME_HEADER_SIZE + 24 + 4) /* frame, answer's header, a count */
-#define PLACES_MAX    ((KZ_NODE_FRAME_SIZE_MAX - PREAMBLE_SIZE) / 20)
-#define BULLETINS_MAX ((KZ_NODE_FRAME_SIZE_MAX - PREAMBLE_SIZE) / 28)
+#define PLACES_MAX    ((KZ_NODE_FRAME_SIZE_MAX - PREAMBLE_SIZE) / KZ_PLACES_CONTENT_SIZE)
+#define BULLETINS_MAX ((KZ_NODE_FRAME_SIZE_MAX - PREAMBLE_SIZE) / KZ_BULLETIN_CONTENT_SIZE)
 
 /* One answer under way. */
 struct reply {

@@ -256,14 +256,15 @@ static bool may_drop(const struct kz_core *core, struct kz_repair *repair)
            kz_storing_start_waits_for(core, repair->fault.index);
 }
 
-/* HELP: what to repair it with; NULL: the records here, or nothing, when it may be dropped. */
-static void order(struct kz_core *core, struct kz_repair *repair, const struct kz_help *help)
+/* HELP: what to repair it with; NULL: the records here, or nothing, when it is to be dropped. */
+static void order(struct kz_core *core, struct kz_repair *repair, const struct kz_help *help,
+                  bool drops)
 {
     struct kz_repairing *repairing = &core->repairing;
     repair->ticket = ++repairing->last_ticket;
     repair->giver = help != NULL ? help->peer : 0;
-    repair->drops = help == NULL && may_drop(core, repair);
-    if (repair->drops) kz_replaying_leave_term(core, kz_replaying_last_term(core));
+    repair->drops = drops;
+    if (drops) kz_replaying_leave_term(core, kz_replaying_last_term(core));
     repairing->orders[repairing->order_count++] = (struct kz_repair_order){
         .ticket = repair->ticket,
         .index = repair->fault.index,
@@ -358,12 +359,13 @@ static void run(struct kz_core *core, struct kz_repair *repair)
     bool is_due = repair->asked_ms == 0 || core->now_ms - repair->asked_ms >= ASK_MS;
     bool is_of_leaf = repair->fault.damage == KZ_DAMAGE_LEAF;
     const struct kz_help *help = is_of_leaf ? NULL : choose(core, repair);
+    bool drops = help == NULL && may_drop(core, repair);
     if (help != NULL) {
-        order(core, repair, help);
-    } else if (is_of_leaf || may_drop(core, repair)) {
+        order(core, repair, help, false);
+    } else if (is_of_leaf || drops) {
         if (!is_due) return;
         repair->asked_ms = core->now_ms;
-        order(core, repair, NULL);
+        order(core, repair, NULL, drops);
     } else if (needs_a_start(core, repair)) {
         halt_for_a_start(core, repair);
     } else if (is_given_up(core, repair)) {

@@ -24,8 +24,8 @@
  *                 another term: at the damaged entry, or before it (State Machine Safety). The
  *                 majority that committed the other one has left the terms of those here.
  *   lacked        A majority of the voters, this node not counted, has nothing or another term in
- *                 that place, each while its term is durably behind the last one of this ledger. A
- *                 majority that committed it would share a node with this one. That node had it,
+ *                 that place, each while it is durably in a later term than this ledger's last one.
+ *                 A majority that committed it would share a node with this one. That node had it,
  *                 and lost it to a later leader, who lacked it: then it was not committed (Leader
  *                 Completeness). Or it takes it yet: from a later leader alone, who counts nothing
  *                 that this node said in these terms. The voters are those that were appointed
@@ -41,8 +41,8 @@
  *    otherwise, or dropped without one of the two proofs.
  * 2. A node answers from a sound record alone; its leaf may be damaged. Who asks for an entry says
  *    by this that its own copy is.
- * 3. When all voters answered, none has it, and those who lack it are no majority, it halts and
- * names the entry. Damaged on all voters, all of them do. */
+ * 3. When all voters answered, none has it, and it is committed, or those who lack it are no
+ *    majority, it halts and names the entry. Damaged on all voters, all of them do. */
 #ifndef KZ_REPAIRING_H
 #define KZ_REPAIRING_H
 
@@ -62,7 +62,7 @@ enum kz_help_state {
 struct kz_help {
     uint64_t peer; /* 0: unused */
     enum kz_help_state state;
-    uint64_t lacking_term; /* ABSENT: its durable term when it said so; 0: it may have it */
+    bool lacks; /* ABSENT: for good, in a later term than the last one of this ledger */
     struct kz_batch *entry;
     uint8_t *results;
 };
@@ -142,6 +142,7 @@ struct kz_tally {
     unsigned given;
     unsigned alike; /* of those, what LIKE is */
     unsigned absent;
+    unsigned lacking; /* of those, for good */
     unsigned wrong;
 };
 

@@ -287,6 +287,12 @@ void kz_replaying_drop_from(struct kz_core *core, uint64_t index)
 
 /* ---- Beginning and end ---- */
 
+/* Returns: a copy of the SIZE bytes at ITEMS; NULL of none. */
+static void *copy_of(const void *items, size_t size)
+{
+    return size == 0 ? NULL : memcpy(kz_memory_resize(NULL, size), items, size);
+}
+
 void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledger)
 {
     struct kz_replay *replay = &core->replay;
@@ -294,13 +300,10 @@ void kz_replaying_start(struct kz_core *core, const struct kz_core_ledger *ledge
     if (ledger->last_index == 0) return;
 
     KZ_ASSERT(ledger->run_count > 0 && ledger->applied <= ledger->last_index);
-    size_t runs_size = ledger->run_count * sizeof(replay->runs[0]);
-    replay->runs = kz_memory_resize(NULL, runs_size);
-    memcpy(replay->runs, ledger->runs, runs_size);
+    replay->runs = copy_of(ledger->runs, ledger->run_count * sizeof(replay->runs[0]));
     replay->run_count = ledger->run_count;
-    size_t memberships_size = ledger->membership_count * sizeof(replay->memberships[0]);
-    replay->memberships = kz_memory_resize(NULL, memberships_size);
-    memcpy(replay->memberships, ledger->memberships, memberships_size);
+    replay->memberships =
+        copy_of(ledger->memberships, ledger->membership_count * sizeof(replay->memberships[0]));
     replay->membership_count = ledger->membership_count;
     replay->hinted_index = ledger->members_index;
     replay->applied = ledger->applied;

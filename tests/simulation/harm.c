@@ -123,8 +123,7 @@ static bool is_known(const struct kz_harm *harm, uint64_t id)
     return true;
 }
 
-/* Whether node ID may lose its record of entry INDEX, 0 for all entries: a majority keeps its own.
- */
+/* Whether node ID may lose its record of entry INDEX, 0: of all: a majority keeps its own. */
 static bool may_lose(const struct kz_harm *harm, uint64_t id, uint64_t index)
 {
     uint64_t first = index == 0 ? 1 : index;
