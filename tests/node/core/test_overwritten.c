@@ -190,6 +190,26 @@ static void damage_before_it_is_repaired_first(void **state)
     assert_sound_in_the_end();
 }
 
+/* The third is down: no majority could say that it lacks it. */
+static void one_node_that_knows_another_to_be_committed_is_enough(void **state)
+{
+    (void)state;
+    begin(3, 47);
+    uint64_t first = store_on_the_leader_alone(4);
+    go_on_without_it(5);
+    kz_sim_run(&sim, 500);
+    kz_sim_disconnect(&client);
+    uint64_t down = leader % 3 + 1;
+    kz_sim_crash(&sim, down);
+    kz_sim_rot(&sim, leader, first + 1, KZ_DAMAGE_RECORD);
+    kz_sim_start(&sim, leader);
+    kz_sim_run(&sim, 3000);
+    assert_int_equal(kz_sim_figures(&sim, leader).damaged_index, 0);
+    assert_int_not_equal(kz_sim_leader(&sim), 0);
+    kz_sim_start(&sim, down);
+    assert_sound_in_the_end();
+}
+
 static void it_is_dropped_once_the_others_go_on(void **state)
 {
     (void)state;
@@ -241,7 +261,7 @@ static void what_was_damaged_behind_it_is_forgotten(void **state)
     kz_sim_crash(&sim, leader);
     kz_sim_crash(&sim, other);
     kz_sim_heal(&sim);
-    go_on_without_it(10);
+    go_on_without_it(1); /* the others' ledgers end before it */
     kz_sim_disconnect(&client);
     for (uint64_t id = 1; id <= 5; id++) {
         if (id != leader && id != other) kz_sim_crash(&sim, id);
@@ -508,6 +528,7 @@ int main(void)
         cmocka_unit_test_teardown(an_entry_behind_the_others_end_is_dropped, end),
         cmocka_unit_test_teardown(a_term_that_begins_with_it_is_forgotten, end),
         cmocka_unit_test_teardown(damage_before_it_is_repaired_first, end),
+        cmocka_unit_test_teardown(one_node_that_knows_another_to_be_committed_is_enough, end),
         cmocka_unit_test_teardown(it_is_dropped_once_the_others_go_on, end),
         cmocka_unit_test_teardown(what_was_damaged_behind_it_is_forgotten, end),
         cmocka_unit_test_teardown(nodes_that_wait_for_each_other_go_on, end),
